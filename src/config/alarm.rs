@@ -24,7 +24,7 @@ pub struct Alarm {
     pub motd: bool,
     /// How long a relay must be out of reach.
     pub after: Duration,
-    /// Senders that write within this time each, in lower case.
+    /// Senders that write within this time each, case-folded.
     pub expect: BTreeMap<String, Duration>,
     /// Who notices that this machine is silent.
     pub heartbeat: Option<Heartbeat>,

@@ -43,16 +43,16 @@ const TIMEOUTS: &str = "account.container.timeouts.";
 const NOT_AT_THE_TOP: [&str; 10] =
     ["account", "listen", "client", "queue", "limits", "alarm", "metrics", "flood", "spool", "delivery"];
 
-/// Keys of which each key of their tables has a variable.
+/// Keys whose values are tables, each key of which has a variable.
 const WITH_KEYS: [&str; 4] = ["password", "oauth", "timeouts", "heartbeat"];
 
 /// Keys that name the file of a secret: their variables end in `_FILE`.
 const SECRETS: [&str; 2] = ["client_secret", "url"];
 
-/// What a container has not: a desktop, and systemd's credentials.
+/// What a container lacks: a desktop's keyring, and systemd's credentials.
 const NOT_IN_A_CONTAINER: [&str; 2] = ["keyring", "credential"];
 
-/// Stored keys of a password: with commas in them, and of use to whoever guesses.
+/// Stored keys of a password: they contain commas, and a guessed password can be checked with them.
 const ONLY_IN_FILES: [&str; 1] = ["scram"];
 
 const FLAGS: [&str; 9] = [

@@ -134,7 +134,7 @@ pub struct Config {
 /// `[flood]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flood {
-    /// Addresses in lower case.
+    /// Addresses, case-folded.
     pub senders: BTreeSet<String>,
     /// Messages to one recipient that leave by themselves within an hour.
     pub per_hour: usize,

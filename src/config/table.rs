@@ -136,7 +136,7 @@ impl TableSet {
         self.tables.is_empty()
     }
 
-    /// The first row for this key, in the order of the sources; keys are compared lower-cased,
+    /// The first row for this key, in the order of the sources; keys are compared case-folded,
     /// patterns see the key as it is.
     pub fn lookup(&self, key: &str, span: Span) -> Result<Option<Hit>, TableFault> {
         let folded = fold(key);

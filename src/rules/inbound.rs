@@ -145,7 +145,7 @@ impl<'a> Arrival<'a> {
                 .and_then(|at| address.domain().split_at_checked(at))
                 .filter(|(host, domain)| host.ends_with('.') && domain.eq_ignore_ascii_case(parent));
             if let Some((_, domain)) = domain {
-                // As it stands in the address, like Postfix: the option's own capitals are not its sender's.
+                // As the address writes it, like Postfix, and not as the option does.
                 let new = Address::new(address.local(), domain).ok().filter(|_| hides)?;
                 let by = "masquerade_domains";
                 steps.push(Step { by, key: parent.to_owned(), result: new.to_string(), place: by.to_owned() });

@@ -8,7 +8,7 @@ use crate::config::mailbox::LOCAL_ACCOUNT;
 
 /// Attempts that must have been answered before a message may expire: nothing expires untried.
 pub const HEARD_BEFORE_EXPIRY: u32 = 5;
-/// The sender of a message that is held knows it within this time.
+/// The sender of a message that is held is notified within this time.
 pub const TOLD_WITHIN: Duration = Duration::from_hours(1);
 /// The next try after an unknown outcome is not before this.
 pub const AFTER_UNKNOWN: Duration = Duration::from_hours(1);

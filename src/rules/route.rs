@@ -167,7 +167,7 @@ impl Lookup {
     }
 }
 
-/// The ways in their order: patterns tell less than addresses and more than domains.
+/// The ways in their order: a pattern says less than an address and more than a domain.
 pub(super) fn lookups(sender: &Address, delimiter: &str) -> Vec<Lookup> {
     let mut addresses = forms(sender, delimiter);
     let domain = addresses.pop();
@@ -176,7 +176,7 @@ pub(super) fn lookups(sender: &Address, delimiter: &str) -> Vec<Lookup> {
     addresses.chain(patterns).chain(domain.map(Lookup::Form)).collect()
 }
 
-/// The forms under which a sender is looked up, lower-cased.
+/// The forms under which a sender is looked up, case-folded.
 pub(super) fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
     let mut forms = vec![form(sender.local(), sender.domain())];
     if let Some(bare) = without_extension(sender.local(), delimiter) {

@@ -4,9 +4,9 @@
 //! A message that every recipient got at the first attempt has no journal (`completion::batch_finish`), so only its
 //! record in history shows that it must not be sent again. A new runner therefore reads history, but only what was
 //! written since the last runner ended cleanly: spool/left.json has the length that history had at a moment when no
-//! finished message was left in queue/. Where files were put back there since, it reads all of history. If history cannot be read, the messages in queue/ at the start are
-//! *unchecked*: each waits until history can be read. Later messages cannot have been finished by an earlier runner
-//! and are sent.
+//! finished message was left in queue/. If files were put back there since, it reads all of history. If history cannot
+//! be read, the messages in queue/ at the start are *unchecked*: each waits until history can be read. Later messages
+//! cannot have been finished by an earlier runner and are sent.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;

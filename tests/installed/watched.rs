@@ -1,5 +1,5 @@
-//! A machine whose delivery service dies, is stopped for good or hangs, and one that is off: the timer of contrib tells people of it, and
-//! the heartbeat that stays away tells whoever waits for it.
+//! A machine whose delivery service dies, is stopped for good or hangs, and one that is off: the timer of contrib raises an alarm,
+//! and a missing heartbeat shows that the machine is off.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ const START: Duration = Duration::from_secs(30);
 /// Of the heartbeat.
 const BEAT: Duration = Duration::from_secs(4);
 
-/// Whoever is told, in the machine's network: alarms are posted there, and heartbeats ask.
+/// A web server in the machine's network, for alarms and heartbeats.
 struct Receiver {
     server: WebServer,
     seen: Arc<Mutex<Vec<(Instant, String)>>>,
@@ -95,11 +95,11 @@ fn looks(home: &Home) -> usize {
         .unwrap()
 }
 
-/// The service's outage is told of within a period, once, and so is its end; no heartbeat goes out meanwhile.
+/// The outage raises one alarm within a period, and there is one when it is over; no heartbeat is sent meanwhile.
 fn one_alarm(home: &Home, receiver: &Receiver, what: &str, begin: &str, end: &str) {
     let state = "/var/lib/postrider/alarms.json";
     receiver.beats();
-    // Within an hour of its end the same outage would not be told of again.
+    // Within an hour of its end, the same outage raises no other alarm.
     home.ok(&format!("flock /var/lib/postrider/alarms.lock rm -f {state}"));
     let before = receiver.alarms().len();
     let since = || receiver.alarms().split_off(before);
@@ -131,7 +131,7 @@ fn a_service_that_is_dead_stopped_masked_or_hangs_is_told_of_within_a_period_and
     home.ok("postrider check && systemctl restart postrider.service");
     enable_timer(&home);
     receiver.beats();
-    // What it found stands in the service manager's status line.
+    // What it found is in the service manager's status line.
     let status = || home.ok("systemctl show --value --property StatusText postrider.service");
     wait_for("the status line", || (status() == "0 queued\n").then_some(()));
 

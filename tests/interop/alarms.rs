@@ -1,6 +1,6 @@
-//! Each kind of alarm, raised by real trouble and over when that is mended, at a real server that people have on their telephones: a
-//! Matrix homeserver (`matrix-synapse` from `PyPI`), whose room gets each alarm as a message. The runner and what the timer runs look side
-//! by side, and each outage is told of once. All on loopback.
+//! Each kind of alarm, raised by real trouble and over when that is fixed, at a real server: a Matrix homeserver (`matrix-synapse` from
+//! `PyPI`), whose room gets each alarm as a message. The runner and what the timer runs both look, and each outage raises one alarm. All
+//! on loopback.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::provider::{certificate_for, free_port};
 const PATIENCE: Duration = Duration::from_mins(2);
 const NAME: &str = "localhost";
 
-/// A homeserver with one room, and whoever reads it.
+/// A homeserver with one room, and its reader.
 struct Room {
     folder: TempDir,
     server: Child,

@@ -146,8 +146,8 @@ impl Mail {
     }
 }
 
-/// What the answer to such a message means, and what to do about a refusal. A test message is not to be rewritten, and nobody tries it
-/// again: where that would be the cure, the likely cause stands in its place.
+/// What the answer to such a message means, and what to do about a refusal. A test message is neither changed nor retried: where
+/// that would be the cure, the likely cause is given instead.
 pub(in crate::cli) fn classify(
     fact: &Fact,
     sender: &ReversePath,

@@ -78,7 +78,7 @@ fn condition(config: &Config, reason: &Reason, health: &Health, now: Timestamp) 
     let subject = match reason.kind {
         // An editor saves a half-written configuration again and again: that is one outage, whatever place is named.
         Kind::Config => None,
-        // An account has several certificates, and its password several ways to end: one that is mended hides no other.
+        // An account has several certificates, and its password can end in several ways: the end of one alarm hides no other.
         Kind::Tls | Kind::Password => Some(reason.text.clone()),
         _ => reason.subject.clone(),
     };

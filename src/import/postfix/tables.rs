@@ -109,7 +109,7 @@ fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &
     None
 }
 
-/// The rows of all tables of a parameter, keys in lower case as they are asked for; of one key the first row.
+/// The rows of all tables of a parameter, keys case-folded as they are asked for; of one key the first row.
 /// A pattern that means one address, one domain or everything is such a row.
 pub(crate) fn rows(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();

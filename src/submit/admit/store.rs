@@ -227,7 +227,8 @@ fn complete<R: Read>(
     Ok((envelope, header))
 }
 
-/// Refuses a caller who may not use the account that is asked for, or else the sender's. Tables are consulted only if some account has `users`.
+/// Refuses a caller who may not use the account that is asked for, or else the sender's. Tables are consulted only if
+/// some account has `users`.
 ///
 /// Refused here, the user sees the reason at once. At delivery the message could only be held.
 fn may_send(entry: &Entry<'_>, sender: &ReversePath, asked: Option<&str>) -> Result<(), AdmitError> {

@@ -1,4 +1,4 @@
-//! Servers of alarms that do not behave: whoever calls sendmail does not notice them, and what they are told they are told once.
+//! Alarm servers that misbehave: callers of sendmail do not notice, and each server is asked once.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

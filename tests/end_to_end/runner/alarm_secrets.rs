@@ -1,11 +1,12 @@
-//! What alarms, the message of the day and metrics tell is known to many. Whatever stands in a mail, and whatever its provider says of it,
-//! is in none of them.
+//! Many people see alarms, the message of the day and metrics. Nothing from a message, and nothing that its provider says about it, is
+//! in any of them.
 
 use std::fs;
 use std::net::Ipv4Addr;
 
 use serde_json::json;
 use support::provider::{Provider, Rule, Verb, on};
+use support::wait::wait_for;
 use support::web::{self, WebServer};
 use support::world::World;
 
@@ -70,7 +71,7 @@ fn nothing_of_a_mail_or_of_what_is_said_about_it_is_in_an_alarm_a_motd_or_a_metr
             // The bounce is refused as well.
             world.run_once();
             world.postrider(&["status", "--alarm"]);
-            support::wait::wait_for(kind, || {
+            wait_for(kind, || {
                 fs::read_to_string(&told).is_ok_and(|told| told.contains(&format!("POSTRIDER_KIND={kind}\n")))
             });
             let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
