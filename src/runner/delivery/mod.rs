@@ -8,6 +8,7 @@ mod kept_session;
 pub mod mailbox_sessions;
 mod mailbox_transactions;
 mod not_sent;
+mod opened_files;
 mod outcome;
 mod recipient_batch;
 mod session_opener;

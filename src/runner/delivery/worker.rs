@@ -22,18 +22,17 @@ use super::account_access;
 use super::account_part::{self, Part};
 use super::kept_session::{Exchange, Exchanged, KeptSession, has_learnt_nothing};
 use super::not_sent::{cannot_plan, not_sent, note};
+use super::opened_files::{open_outgoing, read, unreadable};
 use super::outcome::{self, Addresses, MAX_HOPS};
 use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::control::loaded::Loaded;
-use crate::deliver::outgoing::{HeaderExcerpt, NotReady, OutgoingMessage};
+use crate::deliver::outgoing::{HeaderExcerpt, NotReady};
 use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase, Seen, SentAs};
 use crate::mail::submitter::Submitter;
 use crate::rules::consequence::History;
-use crate::rules::outbound::Generic;
-use crate::rules::route::Why;
 use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::completion::batch_finish::CompletedAttempt;
 use crate::runner::context::Context;
@@ -44,7 +43,7 @@ use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
 use crate::runner::result::AttemptResult;
 use crate::spool::account_health::Trouble;
 use crate::spool::journal::Journal;
-use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
+use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
 
 /// Why a message is set aside if another message had its id.
 const SHARES_ID: &str =
@@ -416,26 +415,6 @@ struct AnsweredExchange {
     /// Of all recipients of the batch.
     outcomes: Vec<(usize, Outcome)>,
     excerpt: HeaderExcerpt,
-}
-
-fn read(spool: &Spool, id: &MessageId) -> Result<(Stored, Journal), SpoolError> {
-    let mut stored = spool.open_message(id)?;
-    stored.verify()?;
-    let journal = Journal::open(spool, id, stored.envelope.recipients.len())?;
-    stored.envelope.join(journal.state());
-    Ok((stored, journal))
-}
-
-fn open_outgoing<'s>(message: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<OutgoingMessage<'s>, NotReady> {
-    let tables = message.loaded.leaving();
-    let generic = Generic { config: &message.loaded.config, tables: &tables.generic };
-    let generic = (plan.why != Why::Local).then_some(&generic);
-    OutgoingMessage::open(message.stored, generic, plan.from.as_ref(), plan.account.missing_to)
-}
-
-fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {
-    let path = message.loaded.spool.dir().join("queue").join(message.stored.envelope.id.as_str());
-    SpoolError::Io { action: "read", path, error }
 }
 
 fn introduce(envelope: &Envelope, message_id: &str) {
