@@ -116,6 +116,8 @@ fn store(loaded: &Loaded, parts: &[Stored]) -> Result<MessageId, SpoolError> {
         submitter: of_first.submitter.clone(),
         token: format!("flood-{id}"),
         reports: parts.iter().map(|part| part.envelope.id.clone()).collect(),
+        // All of them go through the same account; if it was asked for, their sender may have another one.
+        account: parts.iter().find_map(|part| part.envelope.account.clone()),
         ..Envelope::mail(id.clone(), now, of_first.sender.clone(), recipients)
     };
     let at = now.to_zoned(TimeZone::system());

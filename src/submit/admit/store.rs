@@ -234,10 +234,11 @@ fn complete<R: Read>(
 fn may_send(entry: &Entry<'_>, sender: &ReversePath, asked: Option<&str>) -> Result<(), AdmitError> {
     let Entry { config, author, .. } = *entry;
     let unknown = |name: &str| {
-        let (name, known) = (name.to_owned(), config.account_names().join(", "));
-        AdmitError::NoSuchAccount { name, known }
+        let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+        AdmitError::NoSuchAccount { name: name.to_owned(), known: known.join(", ") }
     };
-    let asked = asked.map(|name| config.account(name).ok_or_else(|| unknown(name))).transpose()?;
+    let found = |name: &str| route::asked(config, name).map_err(|_| unknown(name));
+    let asked = asked.map(found).transpose()?.map(|choice| choice.account);
     if config.accounts.iter().all(|account| account.users.is_none()) {
         return Ok(());
     }

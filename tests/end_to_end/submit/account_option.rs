@@ -1,8 +1,9 @@
 //! `sendmail -a ACCOUNT`, as with msmtp.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use support::provider::Provider;
+use support::wait::wait_for;
 use support::world::World;
 
 const MAIL: &str = "Subject: x\n\nhi\n";
@@ -42,4 +43,36 @@ fn an_account_that_is_not_there_or_not_for_this_user_is_refused_at_once() {
     send("-awork").code(77).says("work");
     assert!(world.spool("queue").is_empty());
     send("-aisp").code(0);
+}
+
+#[test]
+fn the_mailboxes_of_this_machine_are_no_account_to_ask_for() {
+    let world = World::at_home(&Provider::start());
+    let mailbox = format!("maildir:{}", world.path("Maildir").display());
+    let world = world.set("mailbox", mailbox);
+    for name in ["local", ":local"] {
+        let refused = world.sendmail(&["-a", name, "bob@away.example"], MAIL).code(64);
+        assert!(
+            refused.stderr.ends_with(&format!("there is no account {name}; existing accounts: isp\n")),
+            "{refused:?}"
+        );
+    }
+    assert!(world.spool("queue").is_empty());
+}
+
+#[test]
+fn mail_that_is_combined_goes_through_the_account_that_was_asked_for_as_well() {
+    let [home, work] = ["mine", "works"].map(|login| Provider::setup().login(login, "pw").start());
+    let world = World::new().account("home", &home).account("work", &work).set("default_account", "home");
+    let world = world.set("flood", json!({ "senders": ["alice@home.lan"], "per_hour": 1 }));
+    let _runner = world.runner().ready(&world);
+    for _ in 0..4 {
+        world.sendmail(&["-awork", "-f", "alice@home.lan", "bob@away.example"], MAIL).code(0);
+    }
+    let waits = |item: &Value| item["trouble"].as_str().unwrap().starts_with("similar mail is sent together");
+    wait_for("three to wait", || world.queue_json().iter().filter(|item| waits(item)).count() == 3);
+    world.flush();
+    wait_for("the digest", || world.queued().is_empty());
+    assert_eq!((work.received(), home.received()), (2, 0));
+    assert!(work.mails().last().unwrap().text().contains("multipart/digest"));
 }
