@@ -1,10 +1,12 @@
 //! Accounts that take the place of others whose relays cannot be reached (`fallback` in postrider.toml(5)): which one does so
 //! since when, for `postrider status`, and which are left alone because they need their owner.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use crate::config::Account;
 use crate::control::loaded::Loaded;
@@ -18,13 +20,35 @@ const REST: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub struct Fallbacks {
     learned: Arc<LearnedOfAccounts>,
+    /// How many sessions each account has open with a relay of its own.
+    own: Mutex<HashMap<String, usize>>,
+}
+
+/// A session of an account with a relay of its own, as long as it is open.
+#[derive(Debug)]
+pub struct OwnSession {
+    of: Arc<Fallbacks>,
+    account: String,
+}
+
+impl Drop for OwnSession {
+    fn drop(&mut self) {
+        if let Some(open) = self.of.own.lock().get_mut(&self.account) {
+            *open = open.saturating_sub(1);
+        }
+    }
 }
 
 impl Fallbacks {
     /// Continues with what is already known.
     #[must_use]
     pub fn new(learned: Arc<LearnedOfAccounts>) -> Self {
-        Self { learned }
+        Self { learned, own: Mutex::default() }
+    }
+
+    /// Whether a relay of the account serves another of its sessions: one that it does not let in is one too many.
+    pub fn is_served(&self, account: &Account) -> bool {
+        self.own.lock().get(&account.name).is_some_and(|open| *open > 0)
     }
 
     /// Whether the account may be asked: it neither waits for its owner nor was it rejected lately.
@@ -52,11 +76,13 @@ impl Fallbacks {
     }
 
     /// A relay of the account itself was reached.
-    pub fn is_over(&self, account: &Account) {
+    pub fn is_over(self: &Arc<Self>, account: &Account) -> OwnSession {
         let known = self.known(account);
         if known.through.is_some() {
             self.learned.set(&account.name, Learned { through: None, ..known });
         }
+        *self.own.lock().entry(account.name.clone()).or_default() += 1;
+        OwnSession { of: Arc::clone(self), account: account.name.clone() }
     }
 
     fn known(&self, account: &Account) -> Learned {

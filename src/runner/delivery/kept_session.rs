@@ -20,7 +20,7 @@ use super::carried::{Carried, EndedAfter};
 use super::mailbox_sessions::{self, MailboxSessions, UserSession};
 use super::mailbox_transactions::{self, LocalMail};
 use super::not_sent::NotBegun;
-use super::session_opener::SessionOpener;
+use super::session_opener::{LoggedIn, SessionOpener};
 use crate::config::Account;
 use crate::config::lmtp_server::LmtpServer;
 use crate::control::loaded::Loaded;
@@ -86,8 +86,8 @@ pub(super) struct KeptSession {
     restarts: Arc<AccountRestarts>,
     null_senders: Arc<NullSenders>,
     fallbacks: Arc<Fallbacks>,
-    /// The account that logged in for this one.
-    through: Option<Account>,
+    /// Who logged in, from the opening of the session to its end.
+    logged_in: Option<LoggedIn>,
     watchers: Arc<SessionWatchers>,
     current: CurrentMessage,
     /// Ends the waiting for a server while a session opens.
@@ -156,7 +156,7 @@ impl KeptSession {
             restarts,
             null_senders,
             fallbacks,
-            through: None,
+            logged_in: None,
             watchers,
             current,
             interruption,
@@ -308,12 +308,13 @@ impl KeptSession {
             {
                 continue;
             }
-            let account = self.through.as_ref().unwrap_or(plan.account);
+            let through = self.through();
+            let account = through.as_ref().unwrap_or(plan.account);
             let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
             let known = trouble::Session { history, ..trouble::Session::in_transaction(account, offer, sender) };
             self.carried.add(&facts, &known, &mut self.ended_after);
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
-                self.session = None;
+                (self.session, self.logged_in) = (None, None);
                 if !is_kept {
                     hosts.failed(&server.place);
                     if server.others > 0 && self.restarts.begin(&plan.account.name, &envelope.id) {
@@ -327,7 +328,7 @@ impl KeptSession {
                 if facts.iter().any(|fact| matches!(&fact.seen, Seen::Reply(reply) if reply.is_positive())) {
                     hosts.works(&server.place);
                 }
-                let (through, sender, session) = (self.through.clone(), sender.clone(), known);
+                let (sender, session) = (sender.clone(), known);
                 return Ok(Exchanged {
                     facts,
                     relay,
@@ -366,8 +367,17 @@ impl KeptSession {
 
     /// Ends the session with QUIT.
     fn end_session(&mut self) {
+        self.logged_in = None;
         if let Some(session) = self.session.take() {
             session.quit();
+        }
+    }
+
+    /// The account that logged in for the message's own.
+    fn through(&self) -> Option<Account> {
+        match &self.logged_in {
+            Some(LoggedIn::Other(account)) => Some((**account).clone()),
+            Some(LoggedIn::Own(_)) | None => None,
         }
     }
 
@@ -388,6 +398,7 @@ impl KeptSession {
             session
         } else {
             self.carried = Carried::default();
+            self.logged_in = None;
             let watched = || WatchedSession {
                 watchers: Arc::clone(&self.watchers),
                 current: self.current.clone(),
@@ -395,8 +406,8 @@ impl KeptSession {
             };
             let (logins, hosts, fallbacks) = (&self.logins, &self.hosts, &self.fallbacks);
             let opener = SessionOpener { loaded, logins, hosts, fallbacks, watched: &watched };
-            let (mut session, through) = opener.open(account)?;
-            self.through = through;
+            let (mut session, logged_in) = opener.open(account)?;
+            self.logged_in = Some(logged_in);
             session.leave_out(self.left_out);
             session
         };
@@ -407,7 +418,7 @@ impl KeptSession {
     ///
     /// A QUIT could wait for seconds for a server that no longer answers, while the event loop waits for the report.
     pub(super) fn discard(&mut self) {
-        self.session = None;
+        (self.session, self.logged_in) = (None, None);
     }
 
     /// Ends the session with QUIT.

@@ -1,6 +1,8 @@
 //! How a worker opens a session: with a relay of its account, or while none of them can be reached, with the relays and the
 //! login of the account that `fallback` names.
 
+use std::sync::Arc;
+
 use super::not_sent::NotBegun;
 use crate::config::Account;
 use crate::control::loaded::Loaded;
@@ -8,9 +10,10 @@ use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::Session;
 use crate::log;
+use crate::mail::outcome::Seen;
 use crate::rules::trouble::Verdict;
 use crate::runner::credential_files::read_at;
-use crate::runner::fallbacks::Fallbacks;
+use crate::runner::fallbacks::{Fallbacks, OwnSession};
 use crate::runner::session_watchers::WatchedSession;
 
 /// What sessions are opened with.
@@ -18,22 +21,27 @@ pub(super) struct SessionOpener<'a> {
     pub(super) loaded: &'a Loaded,
     pub(super) logins: &'a LoginHistory,
     pub(super) hosts: &'a HostStatus,
-    pub(super) fallbacks: &'a Fallbacks,
+    pub(super) fallbacks: &'a Arc<Fallbacks>,
     /// Makes an observer for each try.
     pub(super) watched: &'a dyn Fn() -> WatchedSession,
 }
 
+/// Whose login a session has.
+pub(super) enum LoggedIn {
+    /// That of the message's account.
+    Own(#[expect(dead_code, reason = "counts the session until it is dropped")] OwnSession),
+    /// That of the account that takes its place.
+    Other(Box<Account>),
+}
+
 impl SessionOpener<'_> {
-    /// A session of the account, and the account that logged in for it, if that is another one.
+    /// A session of the account, and who logged in for it.
     ///
     /// What its owner must fix does not lead to another account: mail would go on unnoticed until that one fails as well.
-    pub(super) fn open(&self, account: &Account) -> Result<(Session, Option<Account>), Box<NotBegun>> {
+    pub(super) fn open(&self, account: &Account) -> Result<(Session, LoggedIn), Box<NotBegun>> {
         let mut not = match self.of(account) {
-            Ok(session) => {
-                self.fallbacks.is_over(account);
-                return Ok((session, None));
-            }
-            Err(not) if not.classification.verdict == Verdict::Relay => not,
+            Ok(session) => return Ok((session, LoggedIn::Own(self.fallbacks.is_over(account)))),
+            Err(not) if self.is_unreached(account, &not) => not,
             Err(not) => return Err(not),
         };
         for other in self.loaded.config.fallbacks(account) {
@@ -48,10 +56,10 @@ impl SessionOpener<'_> {
                             &other.name,
                             &session.described().relay,
                         );
-                        return Ok((session, Some(other.clone())));
+                        return Ok((session, LoggedIn::Other(Box::new(other.clone()))));
                     }
                     Err(no) => {
-                        if no.classification.verdict != Verdict::Relay {
+                        if matches!(no.classification.verdict, Verdict::Account(_)) {
                             self.fallbacks.was_rejected(other, self.loaded);
                         }
                         format!("{}: {}", no.relay, no.fact.seen)
@@ -63,6 +71,16 @@ impl SessionOpener<'_> {
             not.fallbacks.push(format!("fallback account {}: {why}", other.name));
         }
         Err(not)
+    }
+
+    /// Whether no relay can be reached. A session that is not let in while others of the account are served is one too many, and
+    /// so is one of which the server says it: their mail goes on with fewer.
+    fn is_unreached(&self, account: &Account, not: &NotBegun) -> bool {
+        match not.classification.verdict {
+            Verdict::Relay => true,
+            Verdict::TooManySessions => !matches!(not.fact.seen, Seen::Reply(_)) && !self.fallbacks.is_served(account),
+            _ => false,
+        }
     }
 
     fn of(&self, account: &Account) -> Result<Session, Box<NotBegun>> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use support::provider::{Provider, Setup, Verb, greeting, on};
+use support::provider::{Gate, Provider, Setup, Verb, after_dot, greeting, on};
+use support::wait::wait_for;
 use support::world::World;
 
 /// Two accounts, the first with `from` and the second as its fallback; keys of either.
@@ -51,6 +52,53 @@ fn mail_goes_through_the_fallback_account_while_no_relay_can_be_reached_and_ever
     assert_eq!((isp.received(), other.received(), isp.mail().username()), (1, 1, "mine"));
     let status = world.postrider(&["status"]).stdout;
     assert!(!status.contains("fallback"), "{status}");
+}
+
+#[test]
+fn a_relay_that_refuses_or_ends_the_connection_or_says_nothing_cannot_be_reached() {
+    let free =
+        || format!("127.0.0.1:{}", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let goes_on = |case: &str, setup: support::provider::Setup, keys: &[(&str, Value)]| {
+        let [isp, other] = two(setup);
+        let world = world(&isp, &other, keys, &[]);
+        let log = send(&world);
+        assert!(log.contains(" of the fallback account other"), "{case}: {log}");
+        assert_eq!((isp.received(), other.received(), world.queued().len()), (0, 1, 0), "{case}: {log}");
+    };
+    let patience = ("timeouts", json!({ "greeting": "1s" }));
+    goes_on("refuses", Provider::setup(), &[("relay", json!(free()))]);
+    goes_on("ends", Provider::setup().rule(greeting().close()), &[]);
+    goes_on("says nothing", Provider::setup().rule(greeting().silence()), &[patience]);
+    goes_on("ends in TLS", Provider::setup().rule(on(Verb::StartTls).close()), &[]);
+}
+
+#[test]
+fn one_session_more_than_a_relay_allows_leads_to_no_other_account() {
+    // The first connection is busy for certain when the third comes.
+    let gate = Gate::closed();
+    let busy = after_dot().on_connection(1).nth(2).behind(&gate).reply("250 2.0.0 ok");
+    let [isp, other] = two(Provider::setup().rule(greeting().on_connection(3).close()).rule(busy));
+    let world = world(&isp, &other, &[("max_connections", json!(4))], &[]);
+    for number in 0..30 {
+        let to = format!("friend{number}@away.example");
+        world.sendmail(&["-i", "-f", "alice@home.lan", "--", &to], "Subject: x\n\nhi\n").code(0);
+    }
+    let runner = world.runner();
+    wait_for("the third connection", || isp.connections() >= 3);
+    gate.open();
+    wait_for("all mail", || isp.received() + other.received() == 30);
+    assert_eq!((isp.received(), other.connections()), (30, 0), "{}", runner.log());
+}
+
+#[test]
+fn a_fallback_that_cannot_be_reached_itself_is_asked_again_at_once() {
+    let isp = Provider::setup().login("mine", "one").rule(greeting().close()).start();
+    let other = Provider::setup().login("theirs", "two").rule(greeting().once().close()).start();
+    let world = world(&isp, &other, &[], &[]);
+    let log = send(&world);
+    assert!(log.contains("; fallback account other: "), "{log}");
+    let log = world.flush().stderr;
+    assert_eq!((other.received(), world.queued().len()), (1, 0), "its login was never rejected: {log}");
 }
 
 #[test]
