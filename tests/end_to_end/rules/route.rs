@@ -194,7 +194,13 @@ fn patterns_of_senders_come_between_addresses_and_domains_and_are_offered_as_an_
         .account_with(
             "some",
             &isp,
-            &senders(&["*@*.home.lan", "Cron-*@home.lan", "*@*.B\u{fc}cher.example", "r\u{f6}*@isp.example"]),
+            &senders(&[
+                "*@*.home.lan",
+                "Cron-*@home.lan",
+                "*@*.B\u{fc}cher.example",
+                "r\u{f6}*@isp.example",
+                "stra\u{df}e*@isp.example",
+            ]),
         )
         .account_with("exact", &isp, &senders(&["cron-daily@home.lan", "a@box.home.lan"]))
         .account_with("rest", &isp, &[])
@@ -211,6 +217,8 @@ fn patterns_of_senders_come_between_addresses_and_domains_and_are_offered_as_an_
         ("b@shop.B\u{dc}CHER.example", "some"),
         ("b@b\u{fc}cher.example", "rest"),
         ("R\u{d6}mer@isp.example", "some"),
+        ("stra\u{df}enbahn@isp.example", "some"),
+        ("STRASSENbahn@isp.example", "some"),
         ("me@isp.example", "rest"),
     ] {
         let said = world.postrider(&["route", "bob@away.example", "--from", sender]).code(0).stdout;
