@@ -43,6 +43,11 @@ fn an_account_that_is_not_there_or_not_for_this_user_is_refused_at_once() {
     send("-awork").code(77).says("work");
     assert!(world.spool("queue").is_empty());
     send("-aisp").code(0);
+    // The mailboxes of this machine are no account for mail that leaves it.
+    let world = World::at_home(&isp);
+    let mailbox = format!("maildir:{}", world.path("Mail").display());
+    let world = world.set("mailbox", mailbox);
+    world.sendmail(&["-a:local", "bob@away.example"], MAIL).code(64).says("there is no account :local");
 }
 
 #[test]
