@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::fold_case::fold_case;
+use super::fold_case::small_letters;
 use super::printable::misleads;
 
 /// Why a text is not an address; the caller knows the text.
@@ -103,7 +103,7 @@ impl Address {
         Self::new(local, &self.domain)
     }
 
-    /// Whether both name the same mailbox when case is ignored (as Postfix's tables do).
+    /// Whether both name the same mailbox when case is ignored.
     #[must_use]
     pub fn same_mailbox(&self, other: &Self) -> bool {
         self.folded() == other.folded()
@@ -115,10 +115,11 @@ impl Address {
         !self.to_string().contains(|c: char| c.is_control() || matches!(c, ' ' | '<' | '>'))
     }
 
-    /// Case-folded `local@domain` without quotes: the form in which table keys are compared.
+    /// `local@domain` in small letters, without quotes and with the domain in A-labels: equal where both are one mailbox.
     #[must_use]
     pub fn folded(&self) -> String {
-        fold_case(&format!("{}@{}", self.local, self.domain)).into_owned()
+        let domain = idna::domain_to_ascii(&self.domain).unwrap_or_else(|_| small_letters(&self.domain));
+        format!("{}@{domain}", small_letters(&self.local))
     }
 
     /// Whether SMTPUTF8 would be needed for the local part (RFC 6531).
@@ -226,6 +227,15 @@ impl Mailbox {
         match self {
             Self::Valid(_) => None,
             Self::Invalid(text) => Some(Address::parse(text).err().unwrap_or(AddressError::BadSyntax)),
+        }
+    }
+
+    /// Equal where both are one recipient.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        match self {
+            Self::Valid(address) => address.folded(),
+            Self::Invalid(text) => small_letters(text),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The form in which addresses, logins and table keys are compared.
+//! The forms in which logins and table keys are looked up, and in which addresses are the same.
 
 use std::borrow::Cow;
 
@@ -15,4 +15,11 @@ pub fn fold_case(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// The text in small letters, sigma in one form: nothing becomes equal that differs in more than capitals. Full case folding makes
+/// `faß` and `fass` one, which are two names: whoever drops doubles by it drops a recipient.
+#[must_use]
+pub fn small_letters(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }

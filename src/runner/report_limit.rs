@@ -9,7 +9,6 @@ use parking_lot::Mutex;
 
 use crate::log;
 use crate::mail::address::Address;
-use crate::mail::fold_case::fold_case;
 use crate::rules::report_limit::Hour;
 use crate::spool::clock::Clock;
 use crate::spool::{Spool, state_file};
@@ -35,7 +34,7 @@ impl ReportLimit {
     /// Counts a report to this address. At most `most` per hour are sent individually; beyond that, the error is the
     /// time until the digest.
     pub fn take(&self, most: u32, to: &Address) -> Result<(), Duration> {
-        self.take_of(most, key(to))
+        self.take_of(most, to.folded())
     }
 
     /// Counts another kind of notice, under this key.
@@ -59,15 +58,11 @@ impl ReportLimit {
 
     /// The time until the digest to this address.
     pub fn left(&self, to: &Address) -> Duration {
-        self.with(|hours| hours.get(&key(to)).map_or(Duration::ZERO, |hour| hour.left(self.clock.now())))
+        self.with(|hours| hours.get(&to.folded()).map_or(Duration::ZERO, |hour| hour.left(self.clock.now())))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Hour>) -> T) -> T {
         let mut hours = self.hours.lock();
         act(hours.get_or_insert_with(|| state_file::read(&self.spool, NAME).unwrap_or_default()))
     }
-}
-
-fn key(to: &Address) -> String {
-    fold_case(&to.to_string()).into_owned()
 }

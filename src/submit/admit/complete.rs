@@ -9,7 +9,7 @@ use jiff::Zoned;
 use super::context::{Author, Trace};
 use crate::config::{Account, Config, MissingTo, TableFault};
 use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
-use crate::mail::fold_case::fold_case;
+use crate::mail::fold_case::small_letters;
 use crate::mail::header::Header;
 use crate::mail::list::{self, Spec};
 use crate::mail::stamp;
@@ -234,8 +234,7 @@ struct Doubles {
 
 impl Doubles {
     fn is_new(&mut self, given: &str, address: &Mailbox) -> bool {
-        let address = address.to_string();
-        let key = (fold_case(given), fold_case(&address));
+        let key = (small_letters(given), address.folded());
         self.seen.insert(self.hasher.hash_one(key))
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::complete;
 use crate::config::{self, ArrivalTables, Config, TableFault};
-use crate::mail::fold_case::fold_case;
+use crate::mail::fold_case::small_letters;
 use crate::rules::inbound::Arrival;
 use crate::spool::Recipient;
 use crate::submit::frontend::recipients;
@@ -27,14 +27,12 @@ pub struct Readmitted {
 pub fn readmit(config: &Config, all: &[Recipient], pending: &[usize]) -> Result<Readmitted, TableFault> {
     let tables = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &tables, include: config::included };
-    let key = |recipient: &Recipient| {
-        (fold_case(&recipient.given).into_owned(), fold_case(&recipient.address.to_string()).into_owned())
-    };
+    let key = |recipient: &Recipient| (small_letters(&recipient.given), recipient.address.folded());
     let mut known: HashSet<_> = all.iter().filter(|recipient| recipient.refused.is_none()).map(key).collect();
     let (mut seen, mut named, mut readmitted) = (HashSet::new(), HashSet::new(), Readmitted::default());
     let pending = pending.iter().filter_map(|&index| all.get(index).map(|recipient| (index, recipient)));
     for (_, recipient) in pending.clone() {
-        if !seen.insert(fold_case(&recipient.given)) {
+        if !seen.insert(small_letters(&recipient.given)) {
             continue;
         }
         // What cannot be read as one address any more stays as it is.

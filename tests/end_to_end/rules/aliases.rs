@@ -28,6 +28,24 @@ fn arrived(isp: &Provider) -> (Vec<String>, String) {
 }
 
 #[test]
+fn recipients_that_differ_in_more_than_capitals_get_the_mail_each() {
+    // Two domains under IDNA 2008, although full case folding makes one of them.
+    let both = ["bob@fass.example", "bob@xn--fa-hia.example"];
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    world.table("aliases", "both: bob@fa\u{df}.example, bob@fass.example, Bob@FASS.example\n");
+    for given in [&["bob@fa\u{df}.example", "bob@fass.example", "BOB@fass.example"][..], &["both"]] {
+        let before = isp.received();
+        world.send_to(given).code(0);
+        world.drain();
+        let given_to = isp.mails().into_iter().skip(before).flat_map(|mail| mail.to);
+        let mut to: Vec<String> = given_to.map(|to| to.to_lowercase()).collect();
+        to.sort();
+        assert_eq!(to, both, "{given:?}: {}", isp.transcript());
+    }
+}
+
+#[test]
 fn aliases_are_followed_to_their_ends_and_what_none_can_deliver_bounces_with_the_reason() {
     let isp = Provider::start();
     let world = World::at_home(&isp).set("aliases", "aliases");
