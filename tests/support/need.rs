@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 /// Whether nothing may be skipped or sampled: `POSTRIDER_INTEROP=require`, as CI sets it.
@@ -22,10 +22,10 @@ pub fn root_and<'a>(programs: impl IntoIterator<Item = &'a str>, purpose: &str) 
     }
 }
 
-/// Whether a program is installed.
+/// Whether a program is installed, or a file or folder of one by its whole path. A device in its place hides it.
 pub fn installed(name: &str) -> bool {
-    let is_program = |path: PathBuf| fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o111 != 0);
-    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| is_program(Path::new(folder).join(name)))
+    let is_there = |path: PathBuf| fs::metadata(path).is_ok_and(|file| !file.file_type().is_char_device());
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| is_there(Path::new(folder).join(name)))
 }
 
 /// Says that the test cannot run here, and why: `false`, for the test to end with. Fails where nothing may be skipped.
