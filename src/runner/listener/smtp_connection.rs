@@ -25,6 +25,8 @@ use crate::tls::{RejectedClient, Server, TlsStream};
 /// A client that says nothing for so long is waited for without a thread. Most say the next thing sooner.
 const LINGERING: Duration = Duration::from_millis(200);
 const CHUNK: usize = 16 * 1024;
+/// How much is read at first. Hundreds of clients may be waited for at the same moment, and most say a line.
+const COMMAND: usize = 1024;
 
 /// A connection between two of its steps.
 pub struct Connection {
@@ -244,7 +246,7 @@ impl Connection {
 
     /// Reads and answers until the client says nothing for a while.
     fn commands(&mut self) -> io::Result<Step> {
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = vec![0; COMMAND];
         self.stream.timed().patience = Patience::Brief(LINGERING);
         loop {
             let filled = match self.stream.read(&mut buffer) {
@@ -263,6 +265,9 @@ impl Connection {
             if let Some(end) = self.answer(&buffer[..filled])? {
                 self.stage = Stage::Handshake(Then::Commands);
                 return Ok(if end == End::StartTls { Step::Next } else { Step::Over });
+            }
+            if filled == COMMAND {
+                buffer.resize(CHUNK, 0);
             }
         }
     }

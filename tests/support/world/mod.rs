@@ -20,6 +20,10 @@ use crate::wait::wait_for;
 pub use program::{Ran, Runner, built, fed, is_debug, peak_memory, run};
 use settings::Settings;
 
+/// What the units in contrib/systemd have the runner's allocator do.
+const SERVICE_ENVIRONMENT: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "131072"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
+
 /// The login of the user who runs the tests.
 pub fn login() -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap();
@@ -231,7 +235,9 @@ impl World {
     pub fn runner(&self) -> Runner {
         let number = self.runner_logs().len();
         let log = self.path(&format!("runner-{number}.log"));
-        Runner::start(self.command(built("postrider"), &["run"]), log)
+        let mut command = self.command(built("postrider"), &["run"]);
+        command.envs(SERVICE_ENVIRONMENT);
+        Runner::start(command, log)
     }
 
     /// What the runners that were started in the foreground have said, a file for each.
