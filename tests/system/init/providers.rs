@@ -26,13 +26,6 @@ fn gmail() {
     known_provider(
         host,
         Scene {
-            name: "gmail",
-            address: "jo@gmail.com",
-            server: server(host, 465, "LOGIN PLAIN XOAUTH2 PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH", "jo@gmail.com"),
-            authorities: Vec::new(),
-            typed: &["", ""],
-            typed_after: &[],
-            options: &[],
             refusals: vec![
                 login(
                     "534-5.7.9 Application-specific password required. For more information, go to\n\
@@ -65,6 +58,11 @@ fn gmail() {
                     "limits how much account gmail may send",
                 ),
             ],
+            ..Scene::of(
+                "gmail",
+                "jo@gmail.com",
+                server(host, 465, "LOGIN PLAIN XOAUTH2 PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH", "jo@gmail.com"),
+            )
         },
     );
 }
@@ -75,13 +73,6 @@ fn icloud() {
     known_provider(
         host,
         Scene {
-            name: "icloud",
-            address: "jo@icloud.com",
-            server: server(host, 587, "PLAIN LOGIN XOAUTH2", "jo@icloud.com"),
-            authorities: Vec::new(),
-            typed: &["", ""],
-            typed_after: &[],
-            options: &[],
             refusals: vec![
                 login(
                     "535 5.7.8 Error: authentication failed: authentication failure",
@@ -101,6 +92,7 @@ fn icloud() {
                     "limits how much account icloud may send",
                 ),
             ],
+            ..Scene::of("icloud", "jo@icloud.com", server(host, 587, "PLAIN LOGIN XOAUTH2", "jo@icloud.com"))
         },
     );
 }
@@ -111,13 +103,6 @@ fn web_de() {
     known_provider(
         host,
         Scene {
-            name: "web.de",
-            address: "jo@web.de",
-            server: server(host, 465, "LOGIN PLAIN", "jo"),
-            authorities: Vec::new(),
-            typed: &["", ""],
-            typed_after: &[],
-            options: &[],
             refusals: vec![
                 login("535 Authentication credentials invalid", 78, "POP3 and IMAP access must be switched on first"),
                 at(
@@ -134,6 +119,7 @@ fn web_de() {
                     "content",
                 ),
             ],
+            ..Scene::of("web.de", "jo@web.de", server(host, 465, "LOGIN PLAIN", "jo"))
         },
     );
 }
@@ -144,13 +130,6 @@ fn ocn_in_japan() {
     known_provider(
         host,
         Scene {
-            name: "ocn",
-            address: "jo@aqua.ocn.ne.jp",
-            server: server(host, 465, "PLAIN LOGIN", "jo@aqua.ocn.ne.jp"),
-            authorities: Vec::new(),
-            typed: &["", ""],
-            typed_after: &[],
-            options: &[],
             refusals: vec![
                 login(
                     "535 5.7.8 Error: authentication failed: (reason unavailable)",
@@ -164,6 +143,7 @@ fn ocn_in_japan() {
                     "is not allowed to send as",
                 ),
             ],
+            ..Scene::of("ocn", "jo@aqua.ocn.ne.jp", server(host, 465, "PLAIN LOGIN", "jo@aqua.ocn.ne.jp"))
         },
     );
 }
@@ -175,12 +155,7 @@ fn amazon_ses() {
         network.knows(host, &[A(HERE)]);
         network.knows("shop.example", &[A(HERE)]);
         let scene = Scene {
-            name: "ses",
-            address: "jo@shop.example",
-            server: server(host, 587, "PLAIN LOGIN", "AKIAIOSFODNN7EXAMPLE"),
-            authorities: Vec::new(),
             typed: &["email-smtp.eu-west-1.amazonaws.com", "AKIAIOSFODNN7EXAMPLE"],
-            typed_after: &[],
             options: &["--relay", "email-smtp.eu-west-1.amazonaws.com:587", "--username", "AKIAIOSFODNN7EXAMPLE"],
             refusals: vec![
                 login("535 Authentication Credentials Invalid", 78, "wrong: Amazon SES takes only what it issues"),
@@ -198,6 +173,7 @@ fn amazon_ses() {
                     "limits how much account shop may send",
                 ),
             ],
+            ..Scene::of("ses", "jo@shop.example", server(host, 587, "PLAIN LOGIN", "AKIAIOSFODNN7EXAMPLE"))
         };
         scene.play(network);
     });
@@ -210,18 +186,16 @@ fn a_domain_with_service_records() {
         network.knows("_submissions._tcp.isp.example", &[Srv(0, 1, 465, "mail.isp.example")]);
         network.knows("mail.isp.example", &[A(HERE)]);
         let scene = Scene {
-            name: "service-records",
-            address: "jo@isp.example",
-            server: server("mail.isp.example", 465, "PLAIN LOGIN", "jo@isp.example"),
-            authorities: Vec::new(),
-            typed: &["", ""],
-            typed_after: &[],
-            options: &[],
             // Exim's.
             refusals: vec![
                 login("535 Incorrect authentication data", 78, "the user name or the password is wrong"),
                 at(on(Verb::Rcpt), "550 relay not permitted", 69, "is the provider's submission server"),
             ],
+            ..Scene::of(
+                "service-records",
+                "jo@isp.example",
+                server("mail.isp.example", 465, "PLAIN LOGIN", "jo@isp.example"),
+            )
         };
         scene.play(network);
     });
@@ -241,18 +215,13 @@ fn a_domain_with_an_autoconfig_file() {
         }
         let web = WebServer::start(SocketAddr::from((HERE, 443)), &names, Box::new(move |_| file.clone()));
         let scene = Scene {
-            name: "autoconfig",
-            address: "jo@isp.example",
-            server: server("mail.isp.example", 587, "PLAIN LOGIN", "jo"),
             authorities: vec![web.authority.clone()],
-            typed: &["", ""],
-            typed_after: &[],
-            options: &[],
             // OpenSMTPD's.
             refusals: vec![
                 login("535 Authentication failed", 78, "the user name or the password is wrong"),
                 at(on(Verb::Mail), "530 Sender rejected", 69, "is not allowed to send as"),
             ],
+            ..Scene::of("autoconfig", "jo@isp.example", server("mail.isp.example", 587, "PLAIN LOGIN", "jo"))
         };
         scene.play(network);
     });
@@ -264,12 +233,7 @@ fn a_domain_that_says_nothing() {
         network.knows("unknown.example", &[A(HERE)]);
         network.knows("post.unknown.example", &[A(HERE)]);
         let scene = Scene {
-            name: "nothing",
-            address: "jo@unknown.example",
-            server: server("post.unknown.example", 587, "PLAIN LOGIN", "jo"),
-            authorities: Vec::new(),
             typed: &["post.unknown.example", "jo"],
-            typed_after: &[],
             options: &["--relay", "post.unknown.example", "--username", "jo"],
             // Postfix's.
             refusals: vec![
@@ -291,6 +255,7 @@ fn a_domain_that_says_nothing() {
                     "is the provider's submission server",
                 ),
             ],
+            ..Scene::of("nothing", "jo@unknown.example", server("post.unknown.example", 587, "PLAIN LOGIN", "jo"))
         };
         scene.play(network);
     });
@@ -301,11 +266,6 @@ fn proton_bridge() {
     Network::hosts(|network| {
         let bridge = server("127.0.0.1", 1025, "PLAIN LOGIN", "jo@proton.me");
         let scene = Scene {
-            name: "proton-bridge",
-            address: "jo@proton.me",
-            server: bridge.certificate(Certificate::SelfSigned(vec!["127.0.0.1".to_owned()])),
-            authorities: Vec::new(),
-            typed: &["", ""],
             typed_after: &["trust"],
             options: &["--tls-fingerprint", "FINGERPRINT"],
             refusals: vec![
@@ -323,6 +283,11 @@ fn proton_bridge() {
                     "sign in at the provider",
                 ),
             ],
+            ..Scene::of(
+                "proton-bridge",
+                "jo@proton.me",
+                bridge.certificate(Certificate::SelfSigned(vec!["127.0.0.1".to_owned()])),
+            )
         };
         scene.play(network);
     });

@@ -64,6 +64,12 @@ pub fn server(name: &str, port: u16, mechanisms: &str, username: &str) -> Setup 
 }
 
 impl Scene {
+    /// One whose proposals a newcomer accepts, and that refuses nothing.
+    pub fn of(name: &'static str, address: &'static str, server: Setup) -> Self {
+        let (authorities, refusals) = (Vec::new(), Vec::new());
+        Self { name, address, server, authorities, typed: &["", ""], typed_after: &[], options: &[], refusals }
+    }
+
     /// Plays it in this network.
     pub fn play(self, network: &Network) {
         let isp = self.server.start();
