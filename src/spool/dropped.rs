@@ -14,7 +14,7 @@ use postrider_drop::HIDDEN;
 use postrider_drop::durable::{Durable, TEMPORARY};
 use rustix::fs::{CWD, OFlags};
 
-use super::queue::{Spool, is_abandoned, is_no_file, open_regular, unlink};
+use super::queue::{Spool, is_abandoned, is_no_submission, open_regular, unlink};
 use super::recovery::{self, Dropped, uid_in};
 use super::usage_table::Folder as Counted;
 use crate::log;
@@ -123,10 +123,9 @@ impl Spool {
         let file = match open_regular(CWD, &path, OFlags::RDONLY) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-            Err(error) if is_no_file(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(error) if is_no_submission(&error) => {
                 return Ok(Found::Foreign(format!("it cannot be opened: {error}")));
             }
-            // A table that is full, or a disk that fails, says nothing against the mail.
             Err(error) => return Err(SpoolError::io("open", path)(error)),
         };
         let seen = file.metadata().map_err(SpoolError::io("read", &path))?;

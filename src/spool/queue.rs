@@ -276,9 +276,15 @@ fn somebody_elses(stat: &Stat, us: u32) -> Option<String> {
 }
 
 /// Whether an error of open(2) means that the name is not a regular file.
-pub(super) fn is_no_file(error: &io::Error) -> bool {
+fn is_no_file(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NODEV))
+}
+
+/// Whether an error of open(2) means that a file in drop/ or raw/ is no submission, and will not become one. A table of files that is
+/// full, or a disk that fails, says nothing against the mail.
+pub(super) fn is_no_submission(error: &io::Error) -> bool {
+    is_no_file(error) || error.kind() == io::ErrorKind::PermissionDenied
 }
 
 pub(super) fn journal_name(id: &MessageId) -> String {

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::SpoolError;
 use super::id::{MessageId, NEW};
 use super::message_file::Stored;
-use super::queue::{Spool, is_no_file, open_regular, unlink};
+use super::queue::{Spool, is_no_submission, open_regular, unlink};
 use crate::log;
 use crate::sys::descriptor::rename_without_replacing;
 
@@ -99,9 +99,7 @@ pub(super) fn recover_dropped(dir: &Path, hidden: &str) -> Result<Dropped, Spool
     let file = match open_regular(CWD, &path, OFlags::RDONLY) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Dropped::Nothing),
-        Err(error) if is_no_file(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
-            return Ok(Dropped::Foreign);
-        }
+        Err(error) if is_no_submission(&error) => return Ok(Dropped::Foreign),
         Err(error) => return Err(SpoolError::io("open", &path)(error)),
     };
     let seen = file.metadata().map_err(SpoolError::io("read", &path))?;
