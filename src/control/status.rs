@@ -396,7 +396,8 @@ fn is_the_machines(spool: &Spool) -> bool {
 
 /// Whether no account serves the sender. A default account serves every sender.
 fn is_unserved(config: &Config, leaving: &LeavingTables, envelope: &Envelope, pending: &[usize]) -> bool {
-    config.default_account.is_none()
+    // The default serves every sender, but not mail for which another account was asked for.
+    (config.default_account.is_none() || envelope.account.is_some())
         && matches!(plan::account_name(config, leaving, envelope, pending), Err(NoPlan::Account(_)))
 }
 

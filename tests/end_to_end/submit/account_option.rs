@@ -31,6 +31,7 @@ fn mail_goes_through_the_account_that_is_asked_for_and_waits_for_it() {
     let log = world.run_once().stderr;
     assert!(log.contains("there is no account work, which this message was submitted for"), "{log}");
     assert_eq!((world.queued().len(), home.received()), (1, 0));
+    world.postrider(&["status"]).code(2).says("1 message without an account");
 }
 
 #[test]
