@@ -10,6 +10,7 @@ use super::delivery::mailbox_sessions::SharedMailboxSessions;
 use super::durability::DurabilityGate;
 use super::fallbacks::Fallbacks;
 use super::finished::FinishedMessages;
+use super::held_notices::HeldNotices;
 use super::null_senders::NullSenders;
 use super::rate_limit::RateLimiter;
 use super::report_limit::ReportLimit;
@@ -31,6 +32,8 @@ pub struct Context {
     pub rate_limiter: Arc<RateLimiter>,
     /// Reports that each sender got within the last hour.
     pub report_limit: Arc<ReportLimit>,
+    /// What the postmaster is told of held mail.
+    pub held_notices: Arc<HeldNotices>,
     /// Finished messages whose files still exist.
     pub finished: Arc<FinishedMessages>,
     /// Replies that may concern an account.
@@ -64,6 +67,7 @@ impl Context {
     pub fn new(loaded: &Loaded) -> Self {
         let gate = Arc::new(DurabilityGate::new(&loaded.spool));
         let report_limit = Arc::new(ReportLimit::new(loaded.spool.clone(), Arc::clone(&loaded.clock)));
+        let held_notices = Arc::new(HeldNotices::new(loaded.spool.clone(), Arc::clone(&loaded.clock)));
         let finished = Arc::new(FinishedMessages::new(loaded.spool.clone()));
         let settler = Arc::new(Settler::new(Arc::clone(&gate), Arc::clone(&report_limit), Arc::clone(&finished)));
         let batch_finisher = Arc::new(BatchFinisher::new(
@@ -81,6 +85,7 @@ impl Context {
             gate,
             rate_limiter,
             report_limit,
+            held_notices,
             finished,
             evidence,
             logins,

@@ -12,6 +12,7 @@ pub mod event;
 pub mod fallbacks;
 mod finished;
 pub mod flood_key;
+pub mod held_notices;
 pub mod listener;
 pub mod message;
 pub mod null_senders;

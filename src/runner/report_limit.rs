@@ -33,21 +33,16 @@ impl ReportLimit {
 
     /// Counts a report to this address. At most `most` per hour are sent individually; beyond that, the error is the
     /// time until the digest.
-    pub fn take(&self, most: u32, to: &Address) -> Result<(), Duration> {
-        self.take_of(most, to.folded())
-    }
-
-    /// Counts another kind of notice, under this key.
     ///
     /// The file is written while the lock is held: two sessions that count at once must not write in the other order.
     /// If it cannot be written, the limit holds in this runner and begins again in the next.
-    pub fn take_of(&self, most: u32, key: String) -> Result<(), Duration> {
+    pub fn take(&self, most: u32, to: &Address) -> Result<(), Duration> {
         self.with(|hours| {
             // Read under the lock: another session may have started an hour just now, and its start must not lie in
             // the future.
             let now = self.clock.now();
             hours.retain(|_, hour| !hour.left(now).is_zero());
-            let hour = hours.entry(key).or_insert_with(|| Hour::begin(now));
+            let hour = hours.entry(to.folded()).or_insert_with(|| Hour::begin(now));
             let taken = hour.take(most, now);
             if let Err(error) = state_file::write(&self.spool, NAME, hours) {
                 log::warning(error);

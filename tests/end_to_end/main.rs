@@ -44,6 +44,7 @@ mod deliver {
     mod delivery;
     mod digest;
     mod fallback;
+    mod held_lists;
     mod login_words;
     mod mailboxes;
     mod many_recipients;

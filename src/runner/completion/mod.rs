@@ -8,6 +8,7 @@ pub mod digest;
 pub mod dsn;
 mod due_report;
 pub mod flood_digest;
+pub(crate) mod held_notice;
 pub(crate) mod postmaster_notice;
 mod returned_text;
 pub mod settle;

@@ -217,7 +217,7 @@ impl Worker {
             Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::over),
         };
         if let Some(caller) = account_access::refused(&plan, envelope, &loaded.config) {
-            let held = account_access::hold(message, &plan, &batch.all(), &caller, &self.context.report_limit);
+            let held = account_access::hold(message, &plan, &batch.all(), &caller, &self.context.held_notices);
             return held.map(|result| BatchOutcome::over(AttemptOutcome::Settled(result)));
         }
         if Some(&plan.account.name) != self.account.as_ref().map(|account| &account.name) {

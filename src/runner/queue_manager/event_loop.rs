@@ -151,6 +151,7 @@ impl QueueManager {
             self.queue.read_settled_tables(now);
             self.queue.send_digests(now);
             self.queue.send_gathered(now);
+            self.queue.list_held(now);
             self.workers.start_sessions(&mut self.queue, now);
             self.housekeeping.run(now, &self.queue.loaded, &self.gate);
             self.queue.write_metrics(now);

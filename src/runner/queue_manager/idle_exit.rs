@@ -42,7 +42,8 @@ impl QueueState {
 
     /// Nothing is scheduled and nobody is owed anything. Held mail is not scheduled.
     fn is_quiet(&self) -> bool {
-        self.schedule.is_empty() && self.digests.is_empty() && self.floods.is_empty() && self.flushes.is_empty()
+        let owes_nothing = self.digests.is_empty() && self.floods.is_empty() && self.held_notices.next_due().is_none();
+        self.schedule.is_empty() && owes_nothing && self.flushes.is_empty()
     }
 
     /// Whether it has been quiet for long enough; then nothing is let in any more until [`Self::stay`].

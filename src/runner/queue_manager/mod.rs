@@ -12,6 +12,7 @@ mod flood_queue;
 mod floods;
 mod flush;
 mod flush_requests;
+mod held_lists;
 mod housekeeping;
 mod idle_exit;
 mod idle_period;

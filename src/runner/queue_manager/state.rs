@@ -25,6 +25,7 @@ use crate::control::loaded::Loaded;
 use crate::runner::alarm_thread::AlarmThread;
 use crate::runner::context::Context;
 use crate::runner::event::Event;
+use crate::runner::held_notices::HeldNotices;
 use crate::runner::report_limit::ReportLimit;
 use crate::runner::session_watchers::SessionWatchers;
 
@@ -62,6 +63,7 @@ pub(super) struct QueueState {
     /// Watches the files that the configuration names.
     pub(super) files: Option<FileWatcher>,
     pub(super) report_limit: Arc<ReportLimit>,
+    pub(super) held_notices: Arc<HeldNotices>,
     pub(super) watchers: Arc<SessionWatchers>,
     pub(super) alarms: AlarmThread,
     pub(super) metrics: Counters,
@@ -91,6 +93,7 @@ impl QueueState {
             table_timer: TableTimer { refreshed: now, settled_at: None },
             files: None,
             report_limit: Arc::clone(&context.report_limit),
+            held_notices: Arc::clone(&context.held_notices),
             watchers: Arc::clone(&context.watchers),
             alarms: AlarmThread::default(),
             metrics: Counters::default(),
@@ -117,7 +120,7 @@ impl QueueState {
     pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
         let due = self.schedule.next_wake().into_iter().chain(self.digests.next_due());
         let due = due.chain(self.table_timer.settled_at).chain(self.metrics_due()).chain(self.floods.next_due());
-        let due = due.chain(self.idle_exit_due());
+        let due = due.chain(self.idle_exit_due()).chain(self.held_notices.next_due());
         let wait = due.min().map(|due| due.duration_since(now).max(SignedDuration::ZERO));
         wait.and_then(|wait| Duration::try_from(wait).ok())
             .map_or(self.scan_timer.every, |wait| wait.min(self.scan_timer.every))

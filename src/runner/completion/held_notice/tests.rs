@@ -1,4 +1,4 @@
-//! Unit tests of `runner::delivery::account_access`.
+//! Unit tests of `runner::completion::held_notice`.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -12,7 +12,7 @@ fn notice_through(accounts: &[(&str, &str)], submitter: &Submitter) -> String {
     let section = |(name, users): &(&str, &str)| format!("[account.{name}]\nrelay = \"{name}.example\"\n{users}\n");
     let sections = accounts.iter().map(section).collect::<Vec<_>>().concat();
     let config = read(Path::new("/home/ana/config.toml"), &sections).unwrap();
-    through(&config, submitter, config.account("reserved").unwrap()).name.clone()
+    through(&config, submitter, "reserved").unwrap().name.clone()
 }
 
 #[test]
