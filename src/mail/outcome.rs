@@ -257,6 +257,8 @@ pub struct Outcome {
 const NO_ACCESS: Enhanced = Enhanced { class: 4, subject: 7, detail: 1 };
 
 impl Outcome {
+    /// Unable to route (RFC 3463), said by us of mail whose account was asked for and is gone.
+    pub const WITHOUT_ACCOUNT: Enhanced = Enhanced { class: 4, subject: 4, detail: 4 };
     /// Routing loop detected (RFC 3463), said by us.
     pub const LOOP: &str = "5.4.6";
 
@@ -292,6 +294,12 @@ impl Outcome {
     #[must_use]
     pub fn is_no_access(&self) -> bool {
         self.status == Status::Deferred && self.code.is_none() && self.enhanced == NO_ACCESS
+    }
+
+    /// Whether it waits for an account that was asked for and is gone, also from a journal.
+    #[must_use]
+    pub fn is_without_account(&self) -> bool {
+        self.status == Status::Deferred && self.code.is_none() && self.enhanced == Self::WITHOUT_ACCOUNT
     }
 
     /// The server's reply with its code, or our words.

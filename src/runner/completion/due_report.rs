@@ -128,7 +128,9 @@ fn is_delay_due(state: &State, queue: &Queue, now: Timestamp, age: Duration) -> 
         let mut pending = state.recipients.iter().filter(|recipient| recipient.is_pending());
         pending.any(|recipient| recipient.outcome.as_ref().is_some_and(Outcome::is_held))
     };
-    let is_late = || (state.heard > 0 || is_held()) && age >= queue.warn_after;
+    // The notice leaves through another account.
+    let is_without_account = || state.outcomes().any(Outcome::is_without_account);
+    let is_late = || age >= queue.warn_after && (state.heard > 0 || is_held() || is_without_account());
     !state.warned && (is_late() || (state.heard > 0 && was_held_before && is_held()))
 }
 

@@ -15,6 +15,7 @@ use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, SentAs, Status};
 use crate::rules::consequence::Repeated;
+use crate::rules::route::NoAccount;
 use crate::rules::trouble::{self, Classification};
 use crate::runner::completion::settle::{self, Settler};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
@@ -97,7 +98,10 @@ pub(super) fn cannot_plan(
     let outcome = Outcome {
         status: Status::Deferred,
         code: None,
-        enhanced: Enhanced { class: 4, subject: 3, detail: 5 },
+        enhanced: match no {
+            NoPlan::Account(NoAccount::Asked(_)) => Outcome::WITHOUT_ACCOUNT,
+            NoPlan::Account(_) | NoPlan::Table(_) => Enhanced { class: 4, subject: 3, detail: 5 },
+        },
         reply: no.to_string(),
         relay: "none".to_owned(),
         dsn_sender: DsnSender::Us,

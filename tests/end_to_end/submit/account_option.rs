@@ -11,14 +11,14 @@ const MAIL: &str = "Subject: x\n\nhi\n";
 #[test]
 fn mail_goes_through_the_account_that_is_asked_for_and_waits_for_it() {
     let [home, work] = ["mine", "works"].map(|login| Provider::setup().login(login, "pw").start());
-    let both = || World::new().account("home", &home).account("work", &work).set("default_account", "home");
-    let world = both();
+    let world = World::new().account("home", &home).account("work", &work).set("default_account", "home");
+    let world = world.queue_set("warn_after", "1s").generic(&[("alice@home.lan", "me@isp.example")]);
     for option in [&["-a", "work"][..], &["-awork"], &["--account=work"], &["--account", "work"], &["-ia", "work"]] {
         let count = work.received();
         world.sendmail(&[option, &["-f", "alice@home.lan", "bob@away.example"]].concat(), MAIL).code(0);
         world.run_once();
         assert_eq!((work.received(), home.received()), (count + 1, 0), "{option:?}");
-        assert_eq!(work.mails().last().unwrap().from, "alice@home.lan", "the sender stays");
+        assert_eq!(work.mails().last().unwrap().from, "me@isp.example", "the sender stays");
     }
     world.sendmail(&["-awork", "-f", "alice@home.lan", "bob@away.example"], MAIL).code(0);
     let id = world.queued().remove(0);
@@ -32,6 +32,17 @@ fn mail_goes_through_the_account_that_is_asked_for_and_waits_for_it() {
     assert!(log.contains("there is no account work, which this message was submitted for"), "{log}");
     assert_eq!((world.queued().len(), home.received()), (1, 0));
     world.postrider(&["status"]).code(2).says("1 message without an account");
+    // Its sender hears of it through the account that is left, once.
+    wait_for("the notice", || {
+        world.flush();
+        world.run_once();
+        home.received() == 1
+    });
+    let notice = home.mails().remove(0);
+    assert_eq!(notice.to, ["me@isp.example"]);
+    assert!(notice.text().contains("there is no account work"), "{}", notice.text());
+    world.flush();
+    assert_eq!((world.queued(), home.received()), (vec![id], 1));
 }
 
 #[test]
