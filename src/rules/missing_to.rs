@@ -24,7 +24,8 @@ pub fn may_name_recipients(header: &Header) -> bool {
     !has_any(header, &NAMING) && !has_any(header, &SECRET)
 }
 
-/// The value of a field with these recipients, as they were given, rewritten as on arrival; `None`: they are too many.
+/// The value of a field with these recipients, as they were given, rewritten as on arrival; `None`: they are too many, or one cannot be
+/// named to every server.
 pub fn recipients<'s>(
     arrival: &Arrival<'_>,
     given: impl Iterator<Item = &'s Spec>,
@@ -42,10 +43,13 @@ fn has_any(header: &Header, names: &[&str]) -> bool {
     header.fields.iter().any(|field| names.iter().any(|name| field.is(name)))
 }
 
+/// `None` as well for an address that only a server with SMTPUTF8 may be shown (RFC 6532): which server it will be is not known
+/// yet.
 fn field(recipients: &[Address]) -> Option<Field> {
     let mut seen: Vec<String> = Vec::new();
     for address in recipients {
-        let text = address.to_string();
+        let domain = idna::domain_to_ascii(address.domain()).ok()?;
+        let text = Address::new(address.local(), &domain).ok().filter(Address::is_ascii)?.to_string();
         if !seen.contains(&text) {
             seen.push(text);
         }

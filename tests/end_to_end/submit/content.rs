@@ -273,3 +273,19 @@ fn recipients_are_named_only_if_the_command_line_names_them_all_and_no_field_doe
     let wrong = World::at_home(&isp).account_keys("isp", &[("missing_to", json!("nobody"))]);
     wrong.postrider(&["check"]).code(78).says("`missing_to` must be \"undisclosed\" or \"recipients\"");
 }
+
+#[test]
+fn no_to_field_that_is_added_goes_beyond_ascii() {
+    // The server does not offer SMTPUTF8.
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("missing_to", json!("recipients"))]);
+    let sent_with = |other: &str| {
+        world.sendmail(&["-i", "-f", "alice", other, "bob@away.example"], NO_TO).code(0);
+        world.run_once();
+        let mails = isp.mails();
+        let mail = mails.iter().rfind(|mail| mail.to.contains(&"bob@away.example".to_owned())).unwrap();
+        mail.field("To").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(sent_with("carol@b\u{fc}cher.example"), "carol@xn--bcher-kva.example, bob@away.example");
+    assert_eq!(sent_with("j\u{f6}rg@away.example"), UNDISCLOSED);
+}
