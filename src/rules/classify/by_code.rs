@@ -17,6 +17,10 @@ const LOGIN_WORDS: [&str; 5] = ["authenticat", "log in", "login", "logged in", "
 /// The reply codes that say "log in (otherwise)" (RFC 4954 section 6). After an accepted login they say nothing of it.
 const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
 
+/// Mail system full, and system not accepting mail (RFC 3463 section 3.4): the server's trouble, whose mail it is.
+const SYSTEM_FULL: (u16, u16) = (3, 1);
+const SYSTEM_CLOSED: (u16, u16) = (3, 2);
+
 /// What the code says.
 pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> Meaning {
     let code =
@@ -100,6 +104,8 @@ fn at_mail_for_now(code: Code) -> Meaning {
     match code.enhanced {
         Some((1, 7)) => Meaning::SenderNotOwned,
         Some((1, 8)) => Meaning::SenderDomainUnknown,
+        // At MAIL there is no other mailbox yet.
+        Some((2, 2)) => Meaning::OwnMailboxFull,
         // At MAIL there is no recipient yet: these are the messages of the connection.
         Some((5, 3)) => Meaning::SessionOver,
         Some((5, 4)) => Meaning::ParameterRefused,
@@ -111,6 +117,8 @@ fn at_mail_for_now(code: Code) -> Meaning {
 fn at_mail(situation: &Situation, code: Code) -> Meaning {
     match (code.number, code.enhanced) {
         (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
+        (_, Some((2, 2))) => Meaning::OwnMailboxFull,
+        (_, Some(SYSTEM_FULL | SYSTEM_CLOSED)) => Meaning::ServerTrouble,
         (_, Some((6, 7))) => Meaning::ContentRefused,
         (_, Some((4, 5))) => Meaning::SendingLimit,
         (_, Some((1, 7))) => Meaning::SenderNotOwned,
@@ -153,7 +161,8 @@ fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
         (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
         (_, Some((2, 2))) | (552, None) => Meaning::RecipientMailboxFull,
         (_, Some((2, 3) | (3, 4))) => Meaning::MessageTooLarge,
-        (_, Some((2, _))) => Meaning::RecipientUnknown,
+        (_, Some(SYSTEM_FULL | SYSTEM_CLOSED)) => Meaning::ServerTrouble,
+        (551, _) | (_, Some((2, _))) => Meaning::RecipientUnknown,
         (_, Some((4, 5))) => Meaning::SendingLimit,
         (_, Some((5, 3))) => Meaning::TooManyRecipients,
         (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
@@ -173,11 +182,12 @@ fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
 fn of_content(situation: &Situation, code: Code) -> Meaning {
     match (code.number, code.enhanced) {
         (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
+        (_, Some(SYSTEM_FULL | SYSTEM_CLOSED)) => Meaning::ServerTrouble,
         (_, Some((2, 2))) => Meaning::RecipientMailboxFull,
         (_, Some((4, 5))) => Meaning::SendingLimit,
         (_, Some((1, 7))) => Meaning::SenderNotOwned,
         (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
-        (_, Some((1, 1 | 2 | 3 | 6 | 10) | (7, 13))) => Meaning::RecipientUnknown,
+        (_, Some((1, 1 | 2 | 3 | 6 | 10) | (4, 4) | (7, 13))) => Meaning::RecipientUnknown,
         (503, _) => Meaning::SessionOver,
         (number, _) if LOGIN_CODES.contains(&number) && situation.login == Login::Accepted => Meaning::PolicyRefused,
         (number, _) if LOGIN_CODES.contains(&number) => Meaning::LoginWanted,

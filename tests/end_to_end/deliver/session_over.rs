@@ -188,3 +188,23 @@ fn sessions_that_end_for_earlier_recipients_pause_nobody_when_no_new_one_may_fol
     assert!(!said.contains("account isp"), "{said}");
     assert!(isp.received() >= 30, "{}", isp.received());
 }
+
+#[test]
+fn what_a_server_quotes_of_a_recipients_server_ends_no_session_and_stops_no_account() {
+    for reply in [
+        "556 5.1.10 Recipient address rejected: Domain null.example does not accept mail (nullMX)",
+        "450 4.1.1 Recipient address rejected: unverified address: connect to mx.y.example[203.0.113.4]:25: Connection timed out",
+        "550 5.1.1 Recipient address rejected: undeliverable address: host mx.y.example[203.0.113.4] said: 554 blocked using zen.spamhaus.org",
+    ] {
+        let isp = Provider::setup().rule(on(Verb::Rcpt).about("null").reply(reply)).start();
+        let world = one_session(&isp);
+        for n in 0..3 {
+            world.send_to(&[&format!("null{n}@away.example")]).code(0);
+        }
+        world.send_to(&["bob@away.example"]).code(0);
+        let said = world.run_once().stderr;
+        assert_eq!((copies(&isp).len(), isp.connections()), (1, 1), "{reply}: {said}\n{}", isp.transcript());
+        assert!(!said.contains("needs attention"), "{reply}: {said}");
+        assert_eq!(said.matches("status=bounced").count(), if reply.starts_with('5') { 3 } else { 0 }, "{said}");
+    }
+}
