@@ -1,9 +1,9 @@
 //! A pool of threads that grows with the work. An idle thread waits briefly for another job, because starting a
 //! thread costs more than most jobs.
 //!
-//! There are three pools. One settles attempts, so that a session need not wait for the disk before its next
-//! transaction. One serves clients of the submission socket, one thread each. One stores submissions with many
-//! recipients.
+//! There are four pools. One settles attempts, so that a session need not wait for the disk before its next
+//! transaction. One serves clients of the submission socket and one those of listeners, one thread each. One stores
+//! submissions with many recipients.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -64,6 +64,12 @@ impl ThreadPool {
     #[must_use]
     pub fn for_clients() -> Arc<Self> {
         Self::of("guest", Size { threads: usize::MAX, waiting: usize::MAX })
+    }
+
+    /// For clients of listeners, while they say something. The listener limits their number.
+    #[must_use]
+    pub fn for_smtp_clients() -> Arc<Self> {
+        Self::of("smtp-client", Size { threads: usize::MAX, waiting: usize::MAX })
     }
 
     /// For storing messages with many recipients. The allocator keeps the memory that a thread once used; with a

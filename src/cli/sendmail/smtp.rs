@@ -171,13 +171,13 @@ impl Service for OwnUserPolicy {
         };
         let recipients = envelope.recipients.iter().map(RecipientArgument::from).collect();
         let destination = self.destination.clone();
-        IncomingMessage::begin(move |content| {
+        Ok(IncomingMessage::begin(move |content| {
             let stored = collect::collect(request, content).map_err(Failure::from).and_then(|mut collected| {
                 collected.recipients = recipients;
                 destination.take(&mut collected)
             });
             stored.map_err(|failure| refusal(&failure))
-        })
+        }))
     }
 }
 

@@ -12,14 +12,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::smtp_connection::Connection;
 use crate::log;
+use crate::runner::thread_pool::ThreadPool;
 
 /// How long to wait where polling fails, for lack of memory.
 const BREATH: Duration = Duration::from_millis(50);
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct IdleConnections {
     entering: Mutex<Entering>,
+    threads: Arc<ThreadPool>,
 }
 
 /// Those that the loop has not seen yet.
@@ -28,6 +30,12 @@ struct Entering {
     connections: Vec<Connection>,
     /// Wakes the loop; `None`: nobody has waited yet, and there is none.
     wake: Option<UnixStream>,
+}
+
+impl Default for IdleConnections {
+    fn default() -> Self {
+        Self { entering: Mutex::default(), threads: ThreadPool::for_smtp_clients() }
+    }
 }
 
 impl IdleConnections {
@@ -39,7 +47,7 @@ impl IdleConnections {
                 idle.add(waiting);
             }
         };
-        let _ = std::thread::Builder::new().name("smtp-client".into()).spawn(serve);
+        let _ = self.threads.start(serve);
     }
 
     fn add(self: &Arc<Self>, connection: Connection) {

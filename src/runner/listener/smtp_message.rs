@@ -59,9 +59,8 @@ impl ClientMessage {
         let mut begun = Self { incoming: None, shared, loaded, submitter, octets: 0, origin: None };
         let (loaded, request) = (Arc::clone(&begun.loaded), request(&client, envelope));
         let recipients = envelope.recipients.iter().map(RecipientArgument::from).collect();
-        let incoming =
-            IncomingMessage::begin(move |content| admit(&loaded, &client, &trace, request, recipients, content))?;
-        begun.incoming = Some(incoming);
+        let admit = move |content| admit(&loaded, &client, &trace, request, recipients, content);
+        begun.incoming = Some(IncomingMessage::begin(admit));
         Ok(begun)
     }
 

@@ -1,8 +1,9 @@
-//! Admits a message while it is received: its content goes to a thread that reads it like any other input, so that a
-//! large message needs no more memory than a small one. The caller provides the admission.
+//! Admits a message while it is received, so that a large one needs no more memory than a small one. The caller provides the
+//! admission.
 //!
-//! Two threads share a message: the connection's writes pieces, and the admitting one reads them. The channel between
-//! them is bounded, so a slow disk slows the client down through TCP instead of filling the memory with content.
+//! A message that ends before [`WHOLE`] is admitted at its end, by the connection's own thread. A larger one has a thread that
+//! reads it like any other input: the connection's writes pieces, and the admitting one reads them. The channel between them
+//! is bounded, so a slow disk slows the client down through TCP instead of filling the memory with content.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,6 +13,9 @@ use super::policy::Message;
 use super::reply::Refusal;
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::store::AdmitError;
+
+/// The octets up to which a message is gathered first. Most mail is smaller, and for it a thread costs more than the admission.
+const WHOLE: usize = 64 << 10;
 
 /// Pieces of content waiting for admission, each of at most 16 KiB.
 const PIECES: usize = 16;
@@ -25,56 +29,95 @@ enum Piece {
     End,
 }
 
-/// A message that is being admitted while it is received.
-#[derive(Debug)]
-pub struct IncomingMessage {
-    pieces: SyncSender<Piece>,
-    admission: Option<JoinHandle<Result<String, Refusal>>>,
+type Admit = Box<dyn FnOnce(Content) -> Result<String, Refusal> + Send>;
+
+/// A message that is being received.
+pub struct IncomingMessage(Admission);
+
+/// How far its admission is.
+enum Admission {
+    /// It has not begun: this is what has come so far.
+    Gathering(Admit, Vec<u8>),
+    /// A thread reads the pieces.
+    Running(SyncSender<Piece>, JoinHandle<Result<String, Refusal>>),
+    /// Its result was told.
+    Over,
 }
 
 impl IncomingMessage {
     /// Starts a message. `admit` reads the content and returns the text of the reply once the message is safe.
-    pub fn begin(admit: impl FnOnce(Content) -> Result<String, Refusal> + Send + 'static) -> Result<Self, Refusal> {
-        let (pieces, receiver) = sync_channel(PIECES);
-        let content = Content { pieces: receiver, piece: Vec::new(), at: 0 };
-        let admission = std::thread::Builder::new().name("admission".into()).spawn(move || admit(content));
-        let admission =
-            admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot accept mail: {error}")))?;
-        Ok(Self { pieces, admission: Some(admission) })
+    #[must_use]
+    pub fn begin(admit: impl FnOnce(Content) -> Result<String, Refusal> + Send + 'static) -> Self {
+        Self(Admission::Gathering(Box::new(admit), Vec::new()))
     }
 
-    /// The result of admission.
-    ///
-    /// The thread is joined, so that the reply comes after the sync.
-    fn result(&mut self) -> Result<String, Refusal> {
-        let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
-        let admission = self.admission.take().ok_or_else(lost)?;
-        admission.join().map_err(|_| lost())?
+    /// Gives the message a thread, which begins with what was gathered.
+    fn run(admit: Admit, gathered: Vec<u8>) -> Result<Admission, Refusal> {
+        let (pieces, receiver) = sync_channel(PIECES);
+        let content = Content { pieces: Some(receiver), piece: gathered, at: 0 };
+        let admission = std::thread::Builder::new().name("admission".into()).spawn(move || admit(content));
+        match admission {
+            Ok(thread) => Ok(Admission::Running(pieces, thread)),
+            Err(error) => Err(Refusal::new(451, "4.3.0", format!("cannot accept mail: {error}"))),
+        }
     }
+
+    /// The result of an admission that has ended before the message did.
+    fn early_result(&mut self) -> Refusal {
+        match std::mem::replace(&mut self.0, Admission::Over) {
+            Admission::Running(pieces, thread) => {
+                drop(pieces);
+                result(thread).err().unwrap_or_else(not_stored)
+            }
+            Admission::Gathering(..) | Admission::Over => not_stored(),
+        }
+    }
+}
+
+/// The thread is joined, so that the reply comes after the sync.
+fn result(thread: JoinHandle<Result<String, Refusal>>) -> Result<String, Refusal> {
+    thread.join().map_err(|_| not_stored())?
+}
+
+fn not_stored() -> Refusal {
+    Refusal::new(451, "4.3.0", "the message was not stored; try again")
 }
 
 impl Message for IncomingMessage {
     /// Blocks while the channel is full. Admission that has ended, with an error, makes it fail, and the thread's
     /// result then says why.
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
-        if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
-            return Ok(());
+        if let Admission::Gathering(_, gathered) = &mut self.0 {
+            if gathered.len() + content.len() <= WHOLE {
+                gathered.extend_from_slice(content);
+                return Ok(());
+            }
+            if let Admission::Gathering(admit, gathered) = std::mem::replace(&mut self.0, Admission::Over) {
+                self.0 = Self::run(admit, gathered)?;
+            }
         }
-        // Admission ended before the message did.
-        self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")))
+        let Admission::Running(pieces, _) = &self.0 else { return Err(not_stored()) };
+        pieces.send(Piece::Content(content.to_vec())).map_err(|_| self.early_result())
     }
 
-    fn finish(mut self) -> Result<String, Refusal> {
-        // If nobody receives it, the result says why.
-        let _ = self.pieces.send(Piece::End);
-        self.result()
+    fn finish(self) -> Result<String, Refusal> {
+        match self.0 {
+            Admission::Gathering(admit, gathered) => admit(Content { pieces: None, piece: gathered, at: 0 }),
+            Admission::Running(pieces, thread) => {
+                // If nobody receives it, the result says why.
+                let _ = pieces.send(Piece::End);
+                result(thread)
+            }
+            Admission::Over => Err(not_stored()),
+        }
     }
 }
 
 /// The content while it arrives. If the client disappears before its end, that is an error and not the end.
 #[derive(Debug)]
 pub struct Content {
-    pieces: Receiver<Piece>,
+    /// `None`: the piece is all of it.
+    pieces: Option<Receiver<Piece>>,
     piece: Vec<u8>,
     at: usize,
 }
@@ -82,7 +125,8 @@ pub struct Content {
 impl Read for Content {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.at == self.piece.len() {
-            match self.pieces.recv() {
+            let Some(pieces) = &self.pieces else { return Ok(0) };
+            match pieces.recv() {
                 Ok(Piece::Content(piece)) => (self.piece, self.at) = (piece, 0),
                 Ok(Piece::End) => return Ok(0),
                 Err(_) => return Err(io::ErrorKind::UnexpectedEof.into()),

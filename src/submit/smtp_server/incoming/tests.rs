@@ -1,5 +1,7 @@
 //! Whose fault a refusal is: our own failures are for later (4yz), so that no client gives its message up for them.
 
+use std::sync::mpsc::RecvError;
+
 use super::*;
 use crate::config::TableFault;
 use crate::mail::address::{Address, AddressError};
@@ -31,16 +33,54 @@ fn what_is_our_own_failure_is_for_later_and_what_is_the_clients_is_not() {
     }
 }
 
-#[test]
-fn a_message_that_is_dropped_before_its_end_is_no_message() {
+/// What becomes of a message with these pieces that is dropped before its end: whether its admission saw an error.
+fn dropped_after(pieces: &[&[u8]]) -> Result<bool, RecvError> {
     let (ended, end) = sync_channel(1);
     let mut message = IncomingMessage::begin(move |mut content| {
         let read = io::copy(&mut content, &mut io::sink());
         let _ = ended.send(read.is_err());
         Ok(String::new())
-    })
-    .unwrap();
-    message.write(b"half").unwrap();
+    });
+    for piece in pieces {
+        message.write(piece).unwrap();
+    }
     drop(message);
-    assert_eq!(end.recv(), Ok(true), "the end is an error for whoever admits it");
+    end.recv()
+}
+
+#[test]
+fn a_message_that_is_dropped_before_its_end_is_no_message() {
+    assert_eq!(dropped_after(&[b"half"]), Err(RecvError), "its admission never began");
+    let large = [b'x'; 16 << 10];
+    assert_eq!(dropped_after(&[&large[..]; 5]), Ok(true), "the end is an error for whoever admits it");
+}
+
+#[test]
+fn a_message_of_any_length_is_admitted_once_with_all_that_was_written() {
+    for pieces in [0, 1, 3, 4, 5, 40] {
+        let mut message = IncomingMessage::begin(|mut content| {
+            let mut text = Vec::new();
+            content.read_to_end(&mut text).unwrap();
+            Ok(format!("{} {}", text.len(), crc32fast::hash(&text)))
+        });
+        let mut all = Vec::new();
+        for number in 0..pieces {
+            let piece = vec![number; 16 << 10];
+            message.write(&piece).unwrap();
+            all.extend_from_slice(&piece);
+        }
+        let expected = format!("{} {}", all.len(), crc32fast::hash(&all));
+        assert_eq!(message.finish().unwrap(), expected, "{pieces} pieces");
+    }
+}
+
+#[test]
+fn a_refusal_of_a_message_that_is_too_large_ends_it_while_it_is_written() {
+    let mut message = IncomingMessage::begin(|mut content| {
+        content.read_exact(&mut vec![0; 70_000]).unwrap();
+        Err(Refusal::new(552, "5.3.4", "too much"))
+    });
+    let piece = [b'x'; 16 << 10];
+    let refused = (0..1000).find_map(|_| message.write(&piece).err()).unwrap();
+    assert!(refused.text().contains("too much"), "{}", refused.text());
 }
