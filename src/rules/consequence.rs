@@ -191,7 +191,10 @@ fn concern(meaning: Meaning) -> Concern {
 /// Whether it matters that a second message gets a reply of the same meaning.
 #[must_use]
 pub fn is_worth_remembering(meaning: Meaning) -> bool {
-    matches!(concern(meaning), Concern::Owner(_) | Concern::Time | Concern::Server | Concern::Connection)
+    matches!(
+        concern(meaning),
+        Concern::Owner(_) | Concern::Time | Concern::Sessions | Concern::Server | Concern::Connection
+    )
 }
 
 /// What follows from a reply.
@@ -241,7 +244,11 @@ fn in_transaction(situation: &Situation, what: &Classified, evidence: Evidence) 
         Concern::Owner(Fault::Setup) if what.wait.is_some() => over(Mail::Waits, Account::Pauses),
         Concern::Owner(fault) => over(Mail::Waits, Account::NeedsOwner(fault)),
         Concern::Time => over(Mail::Waits, Account::Pauses),
-        Concern::Sessions => over(Mail::Waits, Account::FewerSessions),
+        Concern::Sessions if situation.stage == Stage::Mail || is_the_accounts(situation, what, evidence) => {
+            over(Mail::Waits, Account::FewerSessions)
+        }
+        // The recipient's server may have said it of the relay.
+        Concern::Sessions if what.class == Class::Permanent => goes_on(Mail::Held(Until::Lifetime)),
         Concern::Sender => Consequence { sender: Sender::Refused, ..goes_on(Mail::Held(Until::SenderGrace)) },
         Concern::Rule => goes_on(Mail::Held(Until::SenderGrace)),
         Concern::NullSender => goes_on(Mail::GoesOn(Again::FromOwnAddress)),
@@ -254,7 +261,7 @@ fn in_transaction(situation: &Situation, what: &Classified, evidence: Evidence) 
         Concern::Server if situation.stage == Stage::Mail && evidence.of_account == Repeated::ForAnotherMessage => {
             over(Mail::Waits, Account::Pauses)
         }
-        Concern::Transaction | Concern::Recipient | Concern::Server => goes_on(Mail::Retried),
+        Concern::Sessions | Concern::Transaction | Concern::Recipient | Concern::Server => goes_on(Mail::Retried),
         Concern::Parameters => goes_on(Mail::GoesOn(Again::WithoutParameters)),
         Concern::Connection => at_the_end(what, evidence),
     }
@@ -262,15 +269,14 @@ fn in_transaction(situation: &Situation, what: &Classified, evidence: Evidence) 
 
 /// Whether the reply is surely about the account, and not about this message or its recipient.
 fn is_the_accounts(situation: &Situation, what: &Classified, evidence: Evidence) -> bool {
-    let is_known = what.basis != Basis::Code;
-    let is_before_recipients = situation.stage == Stage::Mail;
     match what.meaning {
         _ if what.basis == Basis::ProviderPhrase || evidence.of_account == Repeated::ForAnotherMessage => true,
-        // A server that speaks of logging in means it where nobody has; after a login only at MAIL, because at RCPT it
-        // may be the recipient's server that speaks.
-        Meaning::LoginWanted if situation.login == Login::Accepted => is_known && is_before_recipients,
-        Meaning::LoginWanted => is_known || is_before_recipients,
-        Meaning::TlsSettings => is_known && is_before_recipients,
+        // After a login it is this sender who would have to log in as somebody else. At RCPT it may be the recipient's server
+        // that speaks, or that recipient may be one of those for whom a login is wanted.
+        Meaning::LoginWanted => situation.stage == Stage::Mail && situation.login != Login::Accepted,
+        Meaning::TlsSettings => {
+            situation.stage == Stage::Mail && situation.login != Login::Accepted && what.basis != Basis::Code
+        }
         _ => false,
     }
 }

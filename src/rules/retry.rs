@@ -17,6 +17,9 @@ pub const AFTER_UNKNOWN: Duration = Duration::from_hours(1);
 const AFTER_UNKNOWN_HERE: Duration = Duration::from_mins(1);
 /// However long a provider asks an account to pause, it is tried this often.
 pub const PROBE_EVERY: Duration = Duration::from_hours(1);
+/// An account whose trouble was met in the transaction of a message is tried by another message this soon: relays pass on the
+/// words of the recipient's server. Not sooner, since each try may be a login.
+pub const OTHER_MESSAGE_AFTER: Duration = Duration::from_mins(3);
 /// A rejected login is not tried again before this, whoever asks.
 pub const LOGIN_PAUSE: Duration = Duration::from_mins(5);
 

@@ -136,6 +136,15 @@ pub enum AttemptOutcome {
     SpoolFailed(SpoolError),
 }
 
+/// Where an account's trouble was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Met {
+    /// Before any message: all of them would meet it.
+    BySession,
+    /// In the transaction of a message: the next message may show that it was about that one.
+    ByMessage,
+}
+
 /// Why an account cannot be used at the moment.
 #[derive(Debug)]
 pub struct AccountFailure {
@@ -149,6 +158,8 @@ pub struct AccountFailure {
     pub wait: Option<Duration>,
     /// For a login: when the files it depends on were read.
     pub read: Option<Timestamp>,
+    /// What the server answered.
+    pub met: Met,
 }
 
 /// The result of an answered attempt.

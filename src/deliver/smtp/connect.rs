@@ -230,6 +230,7 @@ impl Opener<'_> {
             mails: 0,
             is_cautious: false,
             left_out: LeftOut::default(),
+            ended_at: None,
             provider: Provider::of(self.account.relays.iter().map(|relay| relay.host.as_str())),
             early_data: self.account.early_data,
         };

@@ -132,6 +132,8 @@ pub struct Session {
     /// down with every command out of sequence.
     pub(crate) is_cautious: bool,
     pub(crate) left_out: LeftOut,
+    /// The recipient of the last transaction in reply to whom the server ended the session, as an index.
+    pub(crate) ended_at: Option<usize>,
     pub(crate) provider: Option<Provider>,
     /// Whether the account allows content to be sent before any reply.
     pub(crate) early_data: bool,
@@ -168,6 +170,11 @@ impl Session {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.mails == 0
+    }
+
+    /// The recipient of the last transaction, as an index, in reply to whom the server ended the session.
+    pub(crate) fn ended_at(&self) -> Option<usize> {
+        self.ended_at
     }
 
     /// The parameters that are omitted.

@@ -57,6 +57,7 @@ pub(crate) fn open(
         mails: 0,
         is_cautious: false,
         left_out: LeftOut::default(),
+        ended_at: None,
         provider: None,
         early_data: false,
     };

@@ -86,6 +86,8 @@ pub(crate) struct Envelope<'s> {
     pub(crate) has_stray_recipients: bool,
     /// The content that follows [`Command::Early`].
     pub(crate) early: &'s [u8],
+    /// The recipient, by its place, in reply to whom the session ended.
+    pub(crate) ended_at: Option<usize>,
 }
 
 impl Envelope<'_> {
@@ -160,8 +162,10 @@ impl Envelope<'_> {
             let limit = if sent.is_ok() { command.limit(&timeouts) } else { LEFTOVER };
             let reply = match (self.session.stream.reply(limit, Keep::Text), &sent) {
                 (Ok(reply), _) => reply,
-                (Err(_), Err(seen)) => return self.broken(command.phase_without_reply(went), seen.clone()),
-                (Err(seen), Ok(())) => return self.broken(command.phase_without_reply(went), seen),
+                (Err(_), Err(seen)) => {
+                    return self.broken_at(*command, command.phase_without_reply(went), seen.clone());
+                }
+                (Err(seen), Ok(())) => return self.broken_at(*command, command.phase_without_reply(went), seen),
             };
             self.answered(*command, reply)?;
         }
@@ -174,7 +178,7 @@ impl Envelope<'_> {
     /// the command that it answers and all that follow.
     fn answered(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
         if reply.code == 421 {
-            return self.broken(command.phase(), Seen::Reply(reply));
+            return self.broken_at(command, command.phase(), Seen::Reply(reply));
         }
         let phase = command.phase();
         match (command, reply.code) {
@@ -220,6 +224,14 @@ impl Envelope<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The same where the session ends with this command.
+    fn broken_at(&mut self, command: Command, phase: Phase, seen: Seen) -> Result<(), Broken> {
+        if let Command::Rcpt(at) = command {
+            self.ended_at = Some(at);
+        }
+        self.broken(phase, seen)
     }
 
     /// Settles all recipients without a reply of their own.

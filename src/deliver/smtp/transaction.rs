@@ -40,6 +40,7 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
     if prepared.is_converted() {
         session.stream.observer().note("re-encoding the content, because the server does not accept it unchanged");
     }
+    session.ended_at = None;
     let mut waiting: Vec<usize> = (0..transaction.recipients.len()).collect();
     let mut facts: Vec<Fact> = vec![not_reached(); waiting.len()];
     while !waiting.is_empty() && session.is_usable() {
@@ -117,9 +118,11 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
     }
     let early: &[u8] = if let ContentMethod::Early(bytes) = &way { bytes } else { &[] };
     let (mail, data) = (Mail::Unanswered, Data::Unanswered);
-    let mut envelope = Envelope { session, states: &mut states, mail, data, has_stray_recipients: false, early };
+    let mut envelope =
+        Envelope { session, states: &mut states, mail, data, has_stray_recipients: false, early, ended_at: None };
     let ended = envelope.exchange(&commands);
-    let (data, has_stray_recipients) = (envelope.data, envelope.has_stray_recipients);
+    let (data, has_stray_recipients, ended_at) = (envelope.data, envelope.has_stray_recipients, envelope.ended_at);
+    session.ended_at = ended_at.and_then(|at| round.get(at).copied());
     match (ended, data) {
         (Err(Broken), _) => session.state = State::Broken,
         (Ok(()), Data::Ready) if states.has_accepted() => {

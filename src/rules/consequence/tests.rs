@@ -20,16 +20,20 @@ const TABLE: &str = "
     login-rejected         dot       5            lifetime   works         stays
     login-rejected         dot       5,again      waits      needs-login   ends
     too-many-logins        auth      4,wait       waits      pauses        ends
-    login-wanted           rcpt      5,nologin    waits      needs-setup   ends
+    login-wanted           rcpt      5,nologin    lifetime   works         stays
+    login-wanted           rcpt      5,nologin,again waits   needs-setup   ends
     login-wanted           rcpt      5,nologin,code  lifetime works        stays
     login-wanted           rcpt      5,nologin,code,again waits needs-setup ends
     login-wanted           mail      5,nologin,code  waits   needs-setup   ends
-    login-wanted           mail      5            waits      needs-setup   ends
+    login-wanted           mail      5            lifetime   works         stays
+    login-wanted           mail      5,again      waits      needs-setup   ends
+    login-wanted           mail      5,nologin    waits      needs-setup   ends
     login-wanted           mail      5,code       lifetime   works         stays
     login-wanted           rcpt      5            lifetime   works         stays
     login-wanted           dot       5            lifetime   works         stays
     tls-settings           starttls  5            waits      needs-setup   ends
-    tls-settings           mail      5            waits      needs-setup   ends
+    tls-settings           mail      5            lifetime   works         stays
+    tls-settings           mail      5,nologin    waits      needs-setup   ends
     tls-settings           rcpt      4            lifetime   works         stays
     sender-not-owned       mail      5            grace      works         stays
     sender-not-owned       mail      4            grace      works         stays
@@ -45,7 +49,11 @@ const TABLE: &str = "
     sending-limit          dot       5,again      waits      pauses        ends
     sending-limit          data      4            lifetime   works         stays
     too-many-connections   greeting  4            waits      fewer         ends
-    too-many-connections   data      4            waits      fewer         ends
+    too-many-connections   mail      4            waits      fewer         ends
+    too-many-connections   rcpt      4            retried    works         stays
+    too-many-connections   rcpt      4,again      waits      fewer         ends
+    too-many-connections   rcpt      5            lifetime   works         stays
+    too-many-connections   dot       4,own        waits      fewer         ends
     account-suspended      auth      5            waits      needs-setup   ends
     account-suspended      data      5            lifetime   works         stays
     account-suspended      data      5,own        waits      needs-setup   ends

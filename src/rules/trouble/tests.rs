@@ -72,7 +72,7 @@ fn every_fact_means_what_a_postmaster_expects() {
         (Mail, Seen::Closed, Charged),
         (Mail, Seen::Timeout, Charged),
         (Mail, reply(451, "4.3.0 later"), Deferred),
-        (Mail, reply(530, "5.7.0 authenticate first"), SETUP),
+        (Mail, reply(530, "5.7.0 authenticate first"), LIFETIME),
         (Mail, reply(503, "5.5.1 need AUTH"), Charged),
         (Mail, reply(550, "5.7.1 not yours"), SENDER),
         (Mail, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), SENDER),

@@ -14,9 +14,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::carried::{Carried, EndedAfter};
+use super::exchanged::Exchanged;
 use super::mailbox_sessions::{self, MailboxSessions, UserSession};
 use super::mailbox_transactions::{self, LocalMail};
 use super::not_sent::NotBegun;
@@ -33,10 +34,10 @@ use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::{LeftOut, Server, Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{DsnSender, Fact, Phase, Seen};
-use crate::rules::consequence::{History, Repeated};
-use crate::rules::meaning::{AuthOffer, Meaning};
+use crate::rules::consequence::History;
+use crate::rules::meaning::AuthOffer;
 use crate::rules::null_sender;
-use crate::rules::trouble::{self, Classification, Verdict};
+use crate::rules::trouble;
 use crate::runner::context::Context;
 use crate::runner::fallbacks::Fallbacks;
 use crate::runner::message::OpenMessage;
@@ -51,25 +52,6 @@ pub(super) struct Exchange<'a> {
     pub(super) plan: &'a Plan<'a>,
     pub(super) recipients: &'a [Planned],
     pub(super) outgoing: &'a OutgoingMessage<'a>,
-}
-
-/// The results of a transaction.
-pub(super) struct Exchanged {
-    /// One per recipient, in their order.
-    pub(super) facts: Vec<Fact>,
-    /// The relay as `host[ip]:port`.
-    pub(super) relay: String,
-    /// The account that logged in there for the message's own.
-    pub(super) through: Option<Account>,
-    /// The address in MAIL FROM.
-    pub(super) sender: ReversePath,
-    pub(super) dsn_sender: DsnSender,
-    /// Facts about the session.
-    pub(super) session: trouble::Session,
-    /// The server among those of the account.
-    pub(super) server: Server,
-    pub(super) connecting: Duration,
-    pub(super) sending: Duration,
 }
 
 /// At most one open session.
@@ -104,39 +86,6 @@ struct Opening<'a> {
     sender: ReversePath,
     /// The header, without the blank line.
     header: Cow<'a, [u8]>,
-}
-
-/// Whether nothing was learnt that is worth a record, where a stop ended the waiting for a server: no reply, and the server cannot
-/// have the message.
-pub(super) fn has_learnt_nothing(transacted: &Result<Exchanged, Box<NotBegun>>) -> bool {
-    let facts = match transacted {
-        Ok(exchanged) => &exchanged.facts[..],
-        Err(not) => std::slice::from_ref(&not.fact),
-    };
-    facts.iter().all(|fact| !matches!(fact.seen, Seen::Reply(_)) && fact.phase != Phase::FinalDot)
-}
-
-impl Exchanged {
-    /// The plan with the account whose server answered, for what is to be done about it.
-    pub(super) fn answered<'p>(&'p self, plan: &Plan<'p>) -> Plan<'p> {
-        Plan { account: self.through.as_ref().unwrap_or(plan.account), ..plan.clone() }
-    }
-
-    /// Whether the server turned the message away, for now and for all recipients, in a way that says nothing of the account
-    /// or of the sender: another server may take it. Where the server might have it, it does not count.
-    fn is_turned_away(&self) -> bool {
-        self.facts.iter().all(|fact| {
-            let Classification { verdict, meaning, .. } = trouble::classify(fact, &self.session, |_| Repeated::No);
-            let is_transient = matches!(&fact.seen, Seen::Reply(reply) if reply.is_transient());
-            match (verdict, meaning) {
-                (Verdict::Held(_), Some(Meaning::SendingLimit)) => false,
-                (Verdict::Held(_), _) => is_transient,
-                (Verdict::Deferred | Verdict::Charged, _) => !matches!(fact.seen, Seen::Local(_)),
-                (Verdict::Relay, None | Some(Meaning::ServerTrouble | Meaning::SessionOver)) => true,
-                _ => false,
-            }
-        })
-    }
 }
 
 impl KeptSession {
@@ -220,7 +169,11 @@ impl KeptSession {
             let without_sender: Vec<usize> = waiting.iter().copied().filter(wants).collect();
             if without_sender.is_empty() {
                 let goes_on = |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session);
+                let others = exchanged.others_than_ended_it(&waiting);
                 waiting.retain(goes_on);
+                if waiting.is_empty() {
+                    waiting = others;
+                }
                 // A session with this machine's own server costs no login, and each serves at least one recipient.
                 let may_go_on = || exchange.plan.account.lmtp.is_some() || self.restarts.begin(account, id);
                 if waiting.is_empty() || !may_go_on() {
@@ -298,6 +251,7 @@ impl KeptSession {
             let relay = session.described().relay.clone();
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
+            let ended_at = session.ended_at().and_then(|at| which.get(at).copied());
             let (left_out, is_usable) = (session.left_out(), session.is_usable());
             // The connection could not go on after a parameter was refused. Nothing was sent, and without the parameter the
             // server takes the message.
@@ -333,6 +287,7 @@ impl KeptSession {
                     facts,
                     relay,
                     through,
+                    ended_at,
                     sender,
                     dsn_sender,
                     session,

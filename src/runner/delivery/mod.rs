@@ -4,6 +4,7 @@
 mod account_access;
 mod account_part;
 mod carried;
+mod exchanged;
 mod kept_session;
 pub mod mailbox_sessions;
 mod mailbox_transactions;

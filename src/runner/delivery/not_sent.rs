@@ -18,7 +18,7 @@ use crate::rules::consequence::Repeated;
 use crate::rules::route::NoAccount;
 use crate::rules::trouble::{self, Classification};
 use crate::runner::completion::settle::{self, Settler};
-use crate::runner::event::{AccountFailure, AttemptOutcome};
+use crate::runner::event::{AccountFailure, AttemptOutcome, Met};
 use crate::runner::message::OpenMessage;
 use crate::spool::SpoolError;
 use crate::spool::account_health::Trouble;
@@ -72,8 +72,14 @@ pub(super) fn not_sent(
     let delays = Delays { queued: queued(&message), connecting, ..Delays::default() };
     log_outcomes(&message, &outcomes, delays, |_| None);
     note(&mut message, &outcomes);
-    let failure =
-        AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.classification.wait, read: not.read };
+    let failure = AccountFailure {
+        trouble,
+        relay: not.relay.clone(),
+        reason,
+        wait: not.classification.wait,
+        read: not.read,
+        met: Met::BySession,
+    };
     outcome::account_failed(not.classification.verdict, failure)
 }
 

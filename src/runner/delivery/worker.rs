@@ -20,7 +20,8 @@ use jiff::Timestamp;
 
 use super::account_access;
 use super::account_part::{self, Part};
-use super::kept_session::{Exchange, Exchanged, KeptSession, has_learnt_nothing};
+use super::exchanged::{Exchanged, has_learnt_nothing};
+use super::kept_session::{Exchange, KeptSession};
 use super::not_sent::{cannot_plan, not_sent, note};
 use super::opened_files::{open_outgoing, read, unreadable};
 use super::outcome::{self, Addresses, MAX_HOPS};
@@ -33,11 +34,12 @@ use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase, Seen, SentAs};
 use crate::mail::submitter::Submitter;
 use crate::rules::consequence::History;
+use crate::rules::meaning::Meaning;
 use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::completion::batch_finish::CompletedAttempt;
 use crate::runner::context::Context;
 use crate::runner::durability::Permit;
-use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, ReportFn, WorkerEvent};
+use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, Met, ReportFn, WorkerEvent};
 use crate::runner::finished::RecordStatus;
 use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
 use crate::runner::result::AttemptResult;
@@ -309,14 +311,18 @@ impl Worker {
         }
         // A reply to RCPT concerns one recipient, a reply to any other command all of them. One to MAIL that passes is the
         // provider's own, whoever the message is for; what does not pass may be about this sender.
-        let concerned = || match (fact.phase, &fact.seen) {
+        let concerned = |meaning| match (fact.phase, &fact.seen) {
             (Phase::Rcpt, _) => vec![planned.address.to_string()],
+            // What one sender is asked for after the login is nothing that all of them are.
+            (Phase::Mail, _) if matches!(meaning, Meaning::LoginWanted | Meaning::TlsSettings) => {
+                vec![plan.sender.to_string()]
+            }
             (Phase::Mail, Seen::Reply(reply)) if reply.is_transient() => Vec::new(),
             _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
         };
         let id = &message.stored.envelope.id;
         trouble::classify(fact, session, |meaning| {
-            self.context.evidence.note(&plan.account.name, meaning, id, &concerned())
+            self.context.evidence.note(&plan.account.name, meaning, id, &concerned(meaning))
         })
     }
 
@@ -357,7 +363,8 @@ impl Worker {
             let cure = outcomes.iter().find_map(|(_, outcome)| outcome.cure.clone());
             let said = fact.seen.to_string();
             let reason = cure.map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
-            let failure = AccountFailure { trouble, relay, reason, wait: classification.wait, read: None };
+            let failure =
+                AccountFailure { trouble, relay, reason, wait: classification.wait, read: None, met: Met::ByMessage };
             return Ok(BatchOutcome::over(outcome::account_failed(classification.verdict, failure)));
         }
         let verdicts = || classifications.iter().map(|classification| classification.verdict);
@@ -367,7 +374,8 @@ impl Worker {
             let charged = plan.recipients.get(at).map(|planned| planned.index);
             let reason = outcomes.iter().find(|(index, _)| Some(*index) == charged).map(|(_, outcome)| outcome.said());
             let reason = reason.unwrap_or_default();
-            let failure = AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None };
+            let failure =
+                AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None, met: Met::ByMessage };
             let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
             // A final reply for any recipient shows that the server works, and so does what the session carried before:
             // it ended because of what was sent over it. A server in trouble ends the next, fresh session as well.

@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::scheduler::{Backoff, Scheduler, later};
+use super::account_queue::Backoff;
+use super::scheduler::{Scheduler, later};
 use crate::config::mailbox::shown_account;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::retry;
 use crate::runner::completion::alert;
 use crate::runner::credential_files::have_changed_since;
-use crate::runner::event::AccountFailure;
+use crate::runner::event::{AccountFailure, Met};
 use crate::spool::account_health::{self, Health, Outage, Trouble};
 use crate::spool::{MessageId, Spool};
 use crate::sys::random::chance;
@@ -70,7 +71,7 @@ impl AccountBackoff {
             } else {
                 Duration::try_from(outage.next.duration_since(wall)).unwrap_or_default().min(longest)
             };
-            let backoff = Backoff { until: later(now, wait), trouble: outage.trouble };
+            let backoff = Backoff { until: later(now, wait), trouble: outage.trouble, early: None };
             // The number of failures continues as well: the first session of this runner is then a single probe, and a
             // further failure waits longer than the last one did.
             schedule.back_off(account, backoff, outage.failures);
@@ -111,7 +112,7 @@ impl AccountBackoff {
     /// count, since the wait for a busy server must not hide a rejected password.
     pub(super) fn failed(&mut self, attempt: &FailedAttempt, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
         let FailedAttempt { account, failure, begun } = attempt;
-        let AccountFailure { trouble, relay, reason, wait: named, read: _ } = failure;
+        let AccountFailure { trouble, relay, reason, wait: named, read: _, met } = failure;
         let (trouble, now, wall) = (*trouble, loaded.clock.now(), Timestamp::now());
         if schedule.backoff_of(account).is_some_and(|backoff| backoff.until > now && backoff.trouble == trouble) {
             return false;
@@ -122,12 +123,18 @@ impl AccountBackoff {
         // but the pause before the next wrong password must not depend on them.
         let wait = match trouble {
             Trouble::Relay => match named {
+                // A server that names a moment again and again is not believed.
+                Some(named) if failures > 1 => {
+                    retry::probe_wait(*named, chance()).max(retry::relay_wait(failures, queue, chance()))
+                }
                 Some(named) => retry::probe_wait(*named, chance()),
                 None => retry::relay_wait(failures, queue, chance()),
             },
             Trouble::Login | Trouble::Setup => retry::account_wait(failures, queue, chance()),
         };
-        schedule.back_off(account, Backoff { until: later(now, wait), trouble }, failures);
+        // A limit is over at its time, whoever asks.
+        let early = (*met == Met::ByMessage && named.is_none()).then(|| later(now, retry::OTHER_MESSAGE_AFTER));
+        schedule.back_off(account, Backoff { until: later(now, wait), trouble, early }, failures);
         match trouble {
             Trouble::Relay => log::relay_trouble(shown_account(account), relay, reason, wait),
             Trouble::Login | Trouble::Setup => log::account_trouble(shown_account(account), relay, reason, wait),

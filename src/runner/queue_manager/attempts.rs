@@ -15,7 +15,7 @@ use super::state::QueueState;
 use super::workers::Beginning;
 use crate::control::protocol::Response;
 use crate::log;
-use crate::runner::event::{AttemptOutcome, AttemptReport, RecordedAttempt};
+use crate::runner::event::{AttemptOutcome, AttemptReport, Met, RecordedAttempt};
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::{MessageId, SpoolError};
 
@@ -50,6 +50,9 @@ impl QueueState {
                 self.go_on(&id, &account);
             }
             AttemptOutcome::AccountFailed(failure) | AttemptOutcome::TooManySessions(failure) => {
+                if failure.met == Met::ByMessage {
+                    self.schedule.suspect(&account, &id);
+                }
                 // Due now rather than after the backoff: nothing is wrong with the message, and the account's backoff
                 // alone decides when it goes on. A flush that ends the backoff then finds the message ready.
                 self.schedule.requeue(&id, &account, now);

@@ -3,6 +3,7 @@
 //! several of them, and the event loop at the top. It does not deliver; `delivery` does.
 
 mod account_backoff;
+mod account_queue;
 mod attempts;
 mod counters;
 mod digest_queue;

@@ -19,43 +19,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::round_robin::{Origin, RoundRobin};
+use super::account_queue::{AccountQueue, Backoff};
+use super::round_robin::Origin;
 use crate::spool::MessageId;
 use crate::spool::account_health::Trouble;
-
-/// Until when an account opens no session, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// The next probe.
-    pub until: Timestamp,
-    /// The kind of trouble.
-    pub trouble: Trouble,
-}
-
-/// One account's messages and sessions.
-#[derive(Debug, Default)]
-struct AccountQueue {
-    /// May contain messages that are no longer ready here.
-    round_robin: RoundRobin,
-    ready: usize,
-    sessions: usize,
-    backoff: Option<Backoff>,
-    /// Consecutive failures.
-    failures: u32,
-    /// The number of sessions that the provider allows, and until when this is assumed.
-    limit: Option<(usize, Timestamp)>,
-    /// The last message in whose transaction the connection was lost.
-    charged: Option<MessageId>,
-    /// Whether a message was delivered since this runner started.
-    proven: bool,
-}
-
-impl AccountQueue {
-    /// The allowed number of sessions: `sessions`, or less if the provider refused that many.
-    fn limited(&self, sessions: usize, now: Timestamp) -> usize {
-        self.limit.filter(|(_, until)| *until > now).map_or(sessions, |(most, _)| sessions.min(most))
-    }
-}
 
 /// An account's messages and sessions, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -265,6 +232,9 @@ impl Scheduler {
                 let (account, origin) = (Arc::clone(&entry.account), entry.origin);
                 let queue = self.queue(&account);
                 queue.ready += 1;
+                if !queue.suspects.contains(&id) {
+                    queue.end_early();
+                }
                 queue.round_robin.push(origin, id);
             }
         }
@@ -279,15 +249,25 @@ impl Scheduler {
         if queue.backoff.is_some_and(|backoff| backoff.until > now) {
             return None;
         }
+        let mut passed_over = Vec::new();
+        let mut next = None;
         while let Some(id) = queue.round_robin.pop() {
-            let is_here = |entry: &&mut Entry| entry.state == EntryState::Ready && *entry.account == *account;
-            if let Some(entry) = self.entries.get_mut(&id).filter(is_here) {
-                entry.state = EntryState::Active;
-                queue.ready = queue.ready.saturating_sub(1);
-                return Some(id);
+            let is_here = |entry: &&Entry| entry.state == EntryState::Ready && *entry.account == *account;
+            let Some(entry) = self.entries.get(&id).filter(is_here) else { continue };
+            if !queue.suspects.contains(&id) {
+                next = Some(id);
+                break;
             }
+            passed_over.push((entry.origin, id));
         }
-        None
+        let mut passed_over = passed_over.into_iter();
+        // Where there are only suspects, the one that was tried longest ago.
+        let next = next.or_else(|| passed_over.next().map(|(_, id)| id));
+        passed_over.for_each(|(origin, id)| queue.round_robin.push(origin, id));
+        let entry = self.entries.get_mut(next.as_ref()?)?;
+        entry.state = EntryState::Active;
+        queue.ready = queue.ready.saturating_sub(1);
+        next
     }
 
     /// The accounts that should open another session now; `most` is the limit of each. An account that failed before,
@@ -353,6 +333,23 @@ impl Scheduler {
         }
         queue.backoff = Some(backoff);
         queue.failures = failures;
+        if self.has_unsuspected(account) {
+            self.queue(account).end_early();
+        }
+    }
+
+    /// The account's trouble was met in the transaction of this message. Until the account works, others go first.
+    pub fn suspect(&mut self, account: &str, id: &MessageId) {
+        self.queue(account).suspects.insert(id.clone());
+    }
+
+    /// Whether a message is ready that has not met the account's trouble.
+    fn has_unsuspected(&self, account: &str) -> bool {
+        let Some(queue) = self.accounts.get(account) else { return false };
+        let is_ready_here = |id: &&MessageId| {
+            self.entries.get(*id).is_some_and(|entry| entry.state == EntryState::Ready && *entry.account == *account)
+        };
+        queue.ready > queue.suspects.iter().filter(is_ready_here).count()
     }
 
     /// The account's consecutive failures.
@@ -371,6 +368,7 @@ impl Scheduler {
     pub fn recover(&mut self, account: &str) -> bool {
         let queue = self.queue(account);
         queue.charged = None;
+        queue.suspects.clear();
         queue.backoff = None;
         queue.proven = true;
         std::mem::take(&mut queue.failures) > 0

@@ -239,3 +239,58 @@ fn works_on(third: Rule) {
     wait_for("all mail", || isp.received() == 30);
     assert!(isp.connections() >= 3 && !runner.log().contains("next try in"), "{}", runner.log());
 }
+
+/// Mail of one account: first to somebody whose reply is these words, then to another like that, then to bob.
+fn one_and_another_and_bob(isp: &Provider, world: &World) -> String {
+    let mut said = String::new();
+    for to in ["bad1@away.example", "bad2@other.example", "bob@third.example"] {
+        world.send_to(&[to]).code(0);
+        said += &world.run_once().stderr;
+    }
+    if isp.mails().iter().all(|mail| mail.to != ["bob@third.example"]) {
+        said += &world.flush().stderr;
+    }
+    said
+}
+
+/// What the recipient's server said of the relay, or a relay of those that it does not relay for.
+#[test]
+fn no_recipient_stops_the_mail_of_others() {
+    for words in [
+        "450 4.2.1 host mx.y.example said: 421 too many connections from your host",
+        "550 5.7.1 too many connections",
+        "554 5.7.1 Relay access denied",
+        "530 5.7.0 Authentication required to send to this group",
+        "550 5.7.1 your IP address is on our blocklist",
+    ] {
+        for login in [Some("me"), None] {
+            let setup = Provider::setup().rule(on(Verb::Rcpt).about("bad").reply(words));
+            let isp = if login.is_none() { setup.without_login().start() } else { setup.start() };
+            let mut world = World::at_home(&isp);
+            if login.is_none() {
+                world = world.account_keys("isp", &[("username", json!(null)), ("password", json!(null))]);
+            }
+            let said = one_and_another_and_bob(&isp, &world);
+            let to_bob = isp.mails().iter().filter(|mail| mail.to == ["bob@third.example"]).count();
+            assert_eq!(to_bob, 1, "{words}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_sender_who_is_asked_for_another_login_stops_nobody_else() {
+    for words in [
+        "530 5.7.0 Authentication required for this sender",
+        "550 5.7.1 you must authenticate as the owner of this address",
+        "554 5.7.10 Encryption required by policy of sender domain",
+    ] {
+        let isp = Provider::setup().rule(on(Verb::Mail).about("alice").reply(words)).start();
+        let world = World::new().account("isp", &isp);
+        for sender in ["alice@home.lan", "alice@home.lan", "bob@home.lan"] {
+            world.sendmail(&["-f", sender, "carol@away.example"], "Subject: x\n\nx\n").code(0);
+        }
+        let said = world.run_once().stderr;
+        assert_eq!(isp.received(), 1, "{words}: {said}");
+        assert!(!said.contains("needs attention"), "{words}: {said}");
+    }
+}

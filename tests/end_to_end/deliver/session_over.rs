@@ -208,3 +208,24 @@ fn what_a_server_quotes_of_a_recipients_server_ends_no_session_and_stops_no_acco
         assert_eq!(said.matches("status=bounced").count(), if reply.starts_with('5') { 3 } else { 0 }, "{said}");
     }
 }
+
+#[test]
+fn a_recipient_in_reply_to_whom_the_server_ends_the_session_keeps_the_mail_from_no_other() {
+    for ends in [
+        on(Verb::Rcpt)
+            .about("bad")
+            .reply_and_close("421 4.7.0 IP not in whitelist for this domain, closing connection"),
+        on(Verb::Rcpt).about("bad").close(),
+    ] {
+        let isp = Provider::setup().rule(ends.clone()).start();
+        let world = one_session(&isp);
+        world.send_to(&["ann@away.example", "bad@away.example", "carl@away.example"]).code(0);
+        let said = world.run_once().stderr;
+        assert_eq!(copies(&isp), ["ann@away.example", "carl@away.example"], "{ends:?}: {said}\n{}", isp.transcript());
+        assert!(said.contains("to=<bad@away.example>") && said.contains("status=deferred"), "{said}");
+        assert_eq!(isp.connections(), 2, "{said}");
+        // It is tried again alone.
+        world.flush();
+        assert_eq!((copies(&isp).len(), isp.connections()), (2, 3), "{}", isp.transcript());
+    }
+}

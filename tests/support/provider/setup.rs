@@ -12,9 +12,17 @@ use super::rule::{Rule, Script};
 use super::shared::Shared;
 use super::wire::Manners;
 
+/// Whether mail is taken only after a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Logins {
+    Wanted,
+    NotWanted,
+}
+
 /// A provider being set up.
 pub struct Setup {
     credentials: Vec<(String, String)>,
+    logins: Logins,
     certificate: Certificate,
     implicit_tls: bool,
     lmtp: bool,
@@ -41,6 +49,7 @@ impl Setup {
         let always = ["PIPELINING", "SIZE 52428800", "8BITMIME", "ENHANCEDSTATUSCODES"];
         Self {
             credentials: Vec::new(),
+            logins: Logins::Wanted,
             certificate: Certificate::For(owned(&["localhost", "127.0.0.1"])),
             implicit_tls: false,
             lmtp: false,
@@ -129,6 +138,12 @@ impl Setup {
         self
     }
 
+    /// Takes mail of everybody, as a smarthost does by their address.
+    pub fn without_login(mut self) -> Self {
+        self.logins = Logins::NotWanted;
+        self.without("AUTH")
+    }
+
     /// Announces this maximal message size and keeps to it.
     pub fn size(self, limit: usize) -> Self {
         let line = format!("SIZE {limit}");
@@ -188,7 +203,7 @@ impl Setup {
 
     /// Holds its port, but refuses connections until it is opened.
     pub fn start_closed(mut self) -> Provider {
-        if self.credentials.is_empty() && !self.lmtp {
+        if self.credentials.is_empty() && self.logins == Logins::Wanted && !self.lmtp {
             self = self.login("hisaccount", "correct horse");
         }
         let family = if self.place.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
