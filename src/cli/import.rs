@@ -19,8 +19,9 @@ use super::exit::{Exit, Failure};
 use super::init::discovery;
 use super::no_config::NoConfig;
 use super::{ask, check};
-use crate::config::places;
+use crate::config::{places, read};
 use crate::import::draft::{Draft, Note};
+use crate::import::origin::Texts;
 use crate::import::{self, ImportContext, ImportError, Program, SourceIs, Tables};
 use crate::sys::host;
 use crate::sys::user::Caller;
@@ -74,13 +75,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let caller = Caller::current();
     let source = source(arguments, caller.home.as_deref());
     let reader = Reader::of(&source);
-    let failures = RefCell::new(Vec::new());
+    let (failures, texts) = (RefCell::new(Vec::new()), RefCell::new(Texts::default()));
     let read = |path: &Path| {
-        reader.read(path).map_err(|error| {
+        let text = reader.read(path).map_err(|error| {
             let told = io::Error::new(error.kind(), error.to_string());
             failures.borrow_mut().push((path.to_owned(), error));
             told
-        })
+        });
+        text.inspect(|text| texts.borrow_mut().add(path, text))
     };
     // `~` is the home of the user whose configuration it is.
     let of_user = reader.user().map(Caller::of);
@@ -98,20 +100,26 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;
     reading::note_unreadable(&failures.borrow(), &mut draft);
+    draft.without_raw(&texts.borrow());
     if !draft.serves.is_empty() && !arguments.send_only {
         return Err(still_needed(arguments.program, &draft));
     }
     add_relay(arguments, &mut draft)?;
-    if draft.accounts.is_empty() {
-        return Err(without_account(&source, &draft));
-    }
     let folder = match &arguments.output {
         Some(folder) => folder.clone(),
         None => usual_output(&caller)?,
     };
-    let text = draft.config(&source.display().to_string());
     let path = folder.join("config.toml");
-    let config = read_back::config(&path, &text)?;
+    let (text, config) = loop {
+        if draft.accounts.is_empty() {
+            return Err(without_account(&source, &draft));
+        }
+        let text = draft.config(&source.display().to_string());
+        match read::read(&path, &text) {
+            Ok(config) => break (text, config),
+            Err(error) => read_back::without_refused(&error, &text, &texts.borrow(), &mut draft)?,
+        }
+    };
     print_line!("Read the settings of {} from {}.", arguments.program.name(), source.display());
     notes(&draft);
     let decide = || match read_back::routes(&config, &draft, arguments.program.name()) {

@@ -1,6 +1,8 @@
 //! Changes to the text of a configuration file that leave the rest of it as it is, comments included. Text in, text out; what the
 //! text means is `read`'s.
 
+pub mod value;
+
 use std::fmt;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value};

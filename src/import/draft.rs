@@ -1,9 +1,14 @@
 //! A configuration in the making: what a translation found, as values, and how it is
 //! written as TOML with its reasons beside it.
 
+mod not_utf8;
+mod refused;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
+pub use self::refused::Attempt;
+use super::raw_bytes::is_stand_in;
 use super::said::Said;
 use crate::config::Secret;
 use crate::mail::address::Address;
@@ -219,9 +224,10 @@ impl Draft {
 
     /// Adds a table, and how the config names it.
     pub(crate) fn table(&mut self, name: &str, text: String) -> String {
+        let name = name.replace(is_stand_in, "_");
         let is_free = |name: &String| self.tables.iter().all(|table| table.name != *name);
         let numbered = (2..).map(|number| format!("{name}{number}"));
-        let name = std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default();
+        let name = std::iter::once(name.clone()).chain(numbered).find(is_free).unwrap_or_default();
         let place = format!("tables/{name}");
         self.tables.push(DraftTable { name, text });
         place

@@ -8,7 +8,9 @@ mod exim;
 mod msmtp;
 mod nullmailer;
 mod opensmtpd;
+pub mod origin;
 mod postfix;
+pub mod raw_bytes;
 pub mod said;
 mod sendmail;
 mod simple;
@@ -123,7 +125,7 @@ pub struct ImportContext<'a> {
     pub tables: Tables,
     /// The login that clients without a password belong to, where they are to be imported.
     pub trust_networks: Option<&'a str>,
-    /// Reads a text file.
+    /// Reads a text file, in which `raw_bytes` stands for what is not UTF-8.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 

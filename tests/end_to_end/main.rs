@@ -90,6 +90,7 @@ mod config {
 }
 mod import {
     mod conversion;
+    mod left_out;
     mod other_programs;
 }
 mod cli {

@@ -1,17 +1,18 @@
 //! What was made of the other program's configuration, read and tried as delivery would: an import is done when its
 //! result is known to work.
 
-use std::path::Path;
-
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::route::{self, Way};
+use crate::config::relay::Relay;
 use crate::config::sender_pattern::is_pattern;
-use crate::config::{Config, read};
-use crate::import::draft::Draft;
+use crate::config::{Config, ConfigError};
+use crate::import::draft::{Attempt, Draft};
+use crate::import::origin::Texts;
 use crate::import::said::{Encryption, FromField, Said};
 use crate::mail::address::Address;
 use crate::mail::printable::printable;
 use crate::rules::route::Why;
+use crate::sys::host;
 
 /// Somebody at no provider of anybody's.
 const ELSEWHERE: &str = "somebody@elsewhere.example";
@@ -19,13 +20,23 @@ const ELSEWHERE: &str = "somebody@elsewhere.example";
 /// No more senders than this are shown; a table may name thousands.
 const SHOWN: usize = 20;
 
-/// The config that the text is.
-pub(super) fn config(path: &Path, text: &str) -> Result<Config, Failure> {
-    read::read(path, text).map_err(|error| {
-        let what = "this configuration cannot be converted, and nothing was written; set up an account with \
-                    \"postrider init\". The result would have been";
-        Failure::new(Exit::Config, format_args!("{what}: {error}"))
-    })
+/// What the configuration refuses is taken out of the draft, if that is possible.
+pub(super) fn without_refused(
+    error: &ConfigError,
+    text: &str,
+    texts: &Texts,
+    draft: &mut Draft,
+) -> Result<(), Failure> {
+    let attempt = match error {
+        ConfigError::Faulty { faults, .. } => draft.without_refused(text, faults, texts),
+        _ => Attempt::Vain,
+    };
+    if attempt == Attempt::Another {
+        return Ok(());
+    }
+    let what = "this configuration cannot be converted, and nothing was written; set up an account with \
+                \"postrider init\". The result would have been";
+    Err(Failure::new(Exit::Config, format_args!("{what}: {error}")))
 }
 
 /// Whether mail goes as the source says.
@@ -47,6 +58,11 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
             Ok(way) => way,
             Err(failure) => {
                 print_line!("- from {sender}: {}", printable(&failure.message));
+                // A table that cannot answer stops here what has an account.
+                if config.accounts.len() == 1 || draft.top.sets("default_account") {
+                    result = Comparison::Different;
+                    print_line!("    different: {program} would send it");
+                }
                 continue;
             }
         };
@@ -102,6 +118,11 @@ fn before(said: &Said, way: &Way) -> String {
     format!("<{sender}>, {}", relays.collect::<Vec<_>>().join(", then "))
 }
 
+/// A relay with the number of its port, which the source may have by name.
+fn relay(name: &str) -> String {
+    Relay::parse(name, host::service).map_or_else(|_| name.to_owned(), |relay| relay.to_string())
+}
+
 fn login(name: Option<&str>) -> String {
     name.map_or_else(|| "no login".to_owned(), |name| format!("login {name}"))
 }
@@ -126,7 +147,11 @@ fn differences(said: &Said, way: &Way) -> Vec<String> {
     for at in 0..said.relays.len().max(way.relays.len()) {
         let (was, is) = (said.relays.get(at), way.relays.get(at));
         let name_of = |name: Option<&str>| name.unwrap_or("none").to_owned();
-        compare("relay", &name_of(was.map(|was| was.name.as_str())), &name_of(is.map(|(name, _)| name.as_str())));
+        compare(
+            "relay",
+            &name_of(was.map(|was| relay(&was.name)).as_deref()),
+            &name_of(is.map(|(name, _)| name.as_str())),
+        );
         if let (Some(was), Some((_, is))) = (was, is) {
             compare("TLS", tls(was.tls), route::tls_words(*is));
             compare("login", &login(was.login.as_deref()), &login(way.login.as_deref()));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::import::draft::{Draft, Note};
+use crate::import::raw_bytes;
 use crate::sys::privileges;
 
 /// Longer than any configuration or table of a mail program.
@@ -37,6 +38,7 @@ impl Reader {
 
     /// Reads a text.
     pub(super) fn read(self, path: &Path) -> io::Result<String> {
+        let path = &raw_bytes::path(path);
         // A file that root's configuration names may be a user's as well.
         let user = self.user.or_else(|| chooser(path).filter(|_| privileges::is_root()));
         match user {
@@ -70,10 +72,10 @@ fn text(path: &Path) -> io::Result<String> {
     if !kind.is_file() || kind.len() > LONGEST {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file of a usual size"));
     }
-    let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text)?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
     // Some editors mark UTF-8 so; the programs that read the file stop at it, or have no such line in it.
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(raw_bytes::text(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)))
 }
 
 /// The first user but root to whom a step of the way belongs: they can put there what they like. Links of root's are followed as

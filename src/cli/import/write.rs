@@ -1,5 +1,6 @@
 //! Puts an imported config in place, with its secrets and tables: all of them new files, and the config last.
 
+use std::borrow::Cow;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{give, readers, spare, store};
 use crate::import::draft::Draft;
+use crate::import::raw_bytes;
 
 /// Writes secrets and tables first, so that a config never names a file that is not there. The config follows if `decide`
 /// lets it; else nothing stays.
@@ -20,10 +22,14 @@ pub(super) fn all(
     let config = folder.join("config.toml");
     let waiting = spare(&config, "import")?;
     let secrets = draft.accounts.iter().filter_map(|account| {
-        Some((folder.join("secrets").join(&account.name), account.secret.as_ref()?.expose().as_bytes()))
+        let secret = account.secret.as_ref()?.expose().as_bytes();
+        Some((folder.join("secrets").join(&account.name), Cow::Borrowed(secret)))
     });
-    let tables = draft.tables.iter().map(|table| (folder.join("tables").join(&table.name), table.text.as_bytes()));
-    let beside: Vec<(PathBuf, &[u8])> = secrets.chain(tables).collect();
+    let tables = draft.tables.iter().map(|table| {
+        let bytes = raw_bytes::bytes(&table.text);
+        (folder.join("tables").join(&table.name), Cow::Owned(bytes))
+    });
+    let beside: Vec<(PathBuf, Cow<'_, [u8]>)> = secrets.chain(tables).collect();
     beside.iter().try_for_each(|(path, _)| is_free(path))?;
     let folders: Vec<&Path> = beside.iter().filter_map(|(path, _)| path.parent()).collect();
     let group = readers(&config);
@@ -34,7 +40,7 @@ pub(super) fn all(
     }
     let mut written = Vec::new();
     for (path, bytes) in beside {
-        store(&path, bytes).and_then(|()| give(&path, 0o640, group)).map_err(|error| failed(&path, &error))?;
+        store(&path, &bytes).and_then(|()| give(&path, 0o640, group)).map_err(|error| failed(&path, &error))?;
         written.push(path);
     }
     decide().inspect_err(|_| remove(&written, folder))?;

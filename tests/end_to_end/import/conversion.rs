@@ -245,11 +245,11 @@ fn the_routes_of_an_import_are_those_with_its_own_tables() {
 fn what_is_there_and_cannot_be_read_is_named() {
     let conf = "dc_eximconfig_configtype='smarthost'\ndc_smarthost='smtp.isp.example::587'\n";
     let world = world(&[("update-exim4.conf.conf", conf)]);
-    std::fs::write(world.path("passwd.client"), b"smtp.isp.example:me:p\xff\n").unwrap();
+    std::fs::create_dir(world.path("passwd.client")).unwrap();
     let said = import(&world, "exim", "update-exim4.conf.conf", &[]).stdout;
     let told = format!("- {}: cannot be read: ", world.path("passwd.client").display());
     assert!(said.contains(&told), "{said}");
-    std::fs::remove_file(world.path("passwd.client")).unwrap();
+    std::fs::remove_dir(world.path("passwd.client")).unwrap();
     std::fs::remove_dir_all(world.path("moved")).unwrap();
     let said = import(&world, "exim", "update-exim4.conf.conf", &[]).stdout;
     assert!(!said.contains("cannot be read"), "{said}");
