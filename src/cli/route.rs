@@ -25,6 +25,9 @@ use crate::rules::missing_to;
 use crate::rules::outbound::{self, Generic, Rewritten};
 use crate::rules::route::{Why, may_use};
 use crate::spool::{Envelope, MessageId, Recipient};
+use crate::submit::admit::complete::{self, EnvelopeError};
+use crate::submit::frontend::collect::Sender;
+use crate::submit::frontend::recipients::in_argument;
 use crate::sys::user::Caller;
 
 /// Arguments of `route`.
@@ -51,6 +54,8 @@ struct Admitted {
     sender_steps: Vec<Step>,
     /// For each recipient given: its text, its steps, and how many it became.
     given: Vec<(String, Vec<Step>, usize)>,
+    /// Why it is not accepted at all: none of its recipients can be used.
+    refused: Option<Failure>,
 }
 
 /// Explains.
@@ -76,7 +81,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         // A folded field may go on after a tab.
         print_line!("{}", line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
     }
-    Ok(Exit::Ok)
+    admitted.refused.map_or(Ok(Exit::Ok), Err)
 }
 
 /// Where a message goes, and as whose.
@@ -129,16 +134,16 @@ fn not_accepted(fault: TableFault) -> Failure {
     Failure::new(Exit::Config, format_args!("this message would not be accepted: {fault}"))
 }
 
+/// What sendmail(8) would do, by the same rules.
 fn admit(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Result<Admitted, Failure> {
-    let given_sender = match arguments.from.as_deref() {
-        None => mailbox(config, &Caller::current().login)?,
-        Some("" | "<>") => ReversePath::Null,
-        Some(text) => mailbox(config, text)?,
-    };
+    let asked = arguments.from.as_ref().map_or(Sender::Login, |text| Sender::Given(text.as_bytes().to_vec()));
+    let given_sender =
+        complete::completed_sender(config, &Caller::current().login, &asked).map_err(unusable_address)?;
     let (sender, sender_steps) = arrival.sender(&given_sender).map_err(not_accepted)?;
+    complete::sendable_sender(config, &sender).map_err(unusable_address)?;
     let (mut recipients, mut given) = (Vec::new(), Vec::new());
     for text in &arguments.recipients {
-        for address in list::parse(text.as_bytes()).iter().filter_map(|found| found.spec.qualify(&config.origin)) {
+        for address in in_argument(text.as_bytes()).iter().filter_map(|one| one.spec.qualify(&config.origin)) {
             let (destinations, steps) = match &address {
                 Mailbox::Valid(address) => arrival.recipient(address).map_err(not_accepted)?,
                 Mailbox::Invalid(_) => (Vec::new(), Vec::new()),
@@ -151,8 +156,10 @@ fn admit(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Resul
             recipients.extend(became);
         }
     }
+    let first = arguments.recipients.first().map_or("", String::as_str);
+    let refused = complete::any_usable(config, first, &recipients).map_err(unusable_address).err();
     let envelope = envelope(sender, arguments.from.clone(), recipients);
-    Ok(Admitted { envelope, given_sender: given_sender.to_string(), sender_steps, given })
+    Ok(Admitted { envelope, given_sender: given_sender.to_string(), sender_steps, given, refused })
 }
 
 fn recipient(given: &str, destination: Destination) -> Recipient {
@@ -172,15 +179,9 @@ fn envelope(sender: ReversePath, submitted_sender: Option<String>, recipients: V
     Envelope { submitted_sender, ..nothing }
 }
 
-fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {
-    let found = list::parse(text.as_bytes()).into_iter().next().and_then(|found| found.spec.qualify(&config.origin));
-    match found {
-        Some(Mailbox::Valid(address)) => Ok(ReversePath::Mailbox(address)),
-        Some(Mailbox::Invalid(_)) | None => Err(Failure::new(
-            Exit::Usage,
-            format_args!("{text} is not a valid address; write name@domain, or <> for the null sender"),
-        )),
-    }
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unusable_address(error: EnvelopeError) -> Failure {
+    Failure::new(Exit::DataError, format_args!("this message would not be accepted: {error}"))
 }
 
 fn explain(config: &Config, admitted: &Admitted, plans: &Plans<'_>) -> String {
@@ -318,11 +319,19 @@ impl AdmittedHeader {
         if let Some(from) = away.and_then(|plan| plan.from.as_ref()) {
             after = outbound::force_from(&after, from);
         }
-        for (before, after) in self.given.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
+        let missing_to = away.and_then(|plan| plan.account.missing_to);
+        let removed = missing_to::replaced(&self.stored, missing_to).unwrap_or_default();
+        let (gone, given): (Vec<_>, Vec<_>) =
+            self.given.fields.iter().enumerate().partition(|(at, _)| removed.contains(at));
+        for (_, field) in gone {
+            let _ = writeln!(text, "removes    {}", String::from_utf8_lossy(field.raw()).trim_end());
+        }
+        let kept = given.iter().map(|(_, field)| *field);
+        for (before, after) in kept.zip(&after.fields).filter(|(before, after)| before != after) {
             let _ = writeln!(text, "field      {}", String::from_utf8_lossy(before.raw()).trim_end());
             let _ = writeln!(text, "becomes    {}", String::from_utf8_lossy(after.raw()).trim_end());
         }
-        for added in after.fields.iter().skip(self.given.fields.len()) {
+        for added in after.fields.iter().skip(given.len()) {
             let _ = writeln!(text, "adds       {}", String::from_utf8_lossy(added.raw()).trim_end());
         }
         Ok(())

@@ -137,7 +137,7 @@ fn deliverable(plan: &Plan<'_>, address: &Address) -> Outcome {
 
 fn undeliverable(why: &plan::Undeliverable) -> Outcome {
     let enhanced = Enhanced::parse(why.code()).unwrap_or(Enhanced { class: 5, subject: 1, detail: 0 });
-    outcome(Status::Refused, enhanced, why.reason())
+    Outcome { cure: why.remedy().map(str::to_owned), ..outcome(Status::Refused, enhanced, why.reason()) }
 }
 
 fn outcome(status: Status, enhanced: Enhanced, reply: String) -> Outcome {

@@ -69,7 +69,7 @@ impl Undeliverable {
             Self::Syntax(why) => format!("bad address syntax: {why}"),
             Self::Alias(why) => why.clone(),
             Self::Unsendable(address, why) => {
-                format!("<{address}> is never sent to a server: {why}; use another address")
+                format!("<{address}> is never sent to a server: {why}")
             }
             Self::ComeRound(address) => {
                 format!("mail loop: this message was delivered to <{address}> before (Delivered-To) and has come back")
@@ -82,6 +82,21 @@ impl Undeliverable {
                 "<{address}> is a local address, and this machine has no mailboxes; \
                  map it to a real address in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
             ),
+        }
+    }
+}
+
+impl Undeliverable {
+    /// What the sender can do about an address that cannot be sent as it is.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Syntax(AddressError::TooLong) => {
+                Some("check the address for mistakes, or use a shorter one of this recipient")
+            }
+            Self::Syntax(AddressError::Unsafe) | Self::Unsendable(..) => Some("use another address of this recipient"),
+            Self::Syntax(_) => Some("write the address as name@domain"),
+            Self::Own(_) | Self::Unknown(_) | Self::ComeRound(_) | Self::Alias(_) => None,
         }
     }
 }

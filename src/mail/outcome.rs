@@ -262,8 +262,7 @@ impl Outcome {
     /// Routing loop detected (RFC 3463), said by us.
     pub const LOOP: &str = "5.4.6";
 
-    /// Whether the message has come round to a mailbox of this machine. Only then is there a cure for something that is refused
-    /// for good.
+    /// Whether the message has come round to a mailbox of this machine, by what we said of it.
     #[must_use]
     pub fn is_come_round(&self) -> bool {
         self.status == Status::Refused && self.cure.is_some() && Enhanced::parse(Self::LOOP) == Some(self.enhanced)

@@ -53,16 +53,24 @@ struct Becomes {
 }
 
 pub(super) fn run(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut refused = None;
     let routed = match admit(config, arrival, arguments) {
-        Ok(admitted) => routed(config, &admitted),
-        // An address that is none is the caller's mistake.
-        Err(failure) if failure.exit == Exit::Usage => return Err(failure),
+        Ok(admitted) => {
+            let routed = routed(config, &admitted);
+            refused = admitted.refused;
+            routed
+        }
+        // An address that cannot be used is the caller's mistake.
+        Err(failure) if failure.exit == Exit::DataError => return Err(failure),
         Err(failure) => {
             let report = Report::of([Reason::new(Level::Critical, Kind::Table, failure.message)]);
             Routed { report, route: Route::default() }
         }
     };
     print_line!("{}", serde_json::to_string(&routed).unwrap_or_default());
+    if let Some(failure) = refused {
+        return Err(failure);
+    }
     Ok(if routed.report.level == Level::Critical { Exit::Config } else { Exit::Ok })
 }
 

@@ -58,7 +58,7 @@ pub(super) fn undeliverable(
                 format!("find what sends mail of <{address}> back to this machine, such as an alias or fetchmail");
             Outcome { cure: Some(cure), ..refused(no.code(), no.reason()) }
         }
-        _ => refused(no.code(), no.reason()),
+        _ => Outcome { cure: no.remedy().map(str::to_owned), ..refused(no.code(), no.reason()) },
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();
     if outgoing.hops > MAX_HOPS {

@@ -27,7 +27,7 @@ pub enum EnvelopeError {
     #[error("no recipients: give them as arguments, or use -t with a To, Cc or Bcc field")]
     NoRecipients,
     /// No recipient is a valid address.
-    #[error("no usable recipient: '{0}' is not an address: {1}")]
+    #[error("no usable recipient: '{0}' {not}: {1}", not = cannot_be(*.1))]
     NoUsableRecipient(String, AddressError),
     /// More than `recipients` in `[limits]`.
     #[error("{}", BadEnvelope::TooManyRecipients(*.0))]
@@ -74,31 +74,9 @@ impl AdmissionContext<'_> {
     /// An address that cannot be sent is refused while the caller still has the message. One of this machine may become
     /// another one by `generic` at each attempt.
     pub fn sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
-        let sender = self.arrival.sender(&self.completed_sender(asked)?)?.0;
-        let unsafe_one = sender.mailbox().filter(|address| !address.is_safe());
-        match unsafe_one.filter(|address| !self.config.is_users_domain(address.domain())) {
-            Some(address) => Err(EnvelopeError::BadSender { text: address.to_string(), reason: AddressError::Unsafe }),
-            None => Ok(sender),
-        }
-    }
-
-    fn completed_sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
-        let (text, spec) = match asked {
-            Sender::Login | Sender::FromField => {
-                (self.author.login().to_owned(), Spec::Bare(self.author.login().to_owned()))
-            }
-            Sender::Given(text) => (
-                String::from_utf8_lossy(text).into_owned(),
-                list::parse(text).into_iter().next().map_or(Spec::Null, |found| recipients::plain(found.spec)),
-            ),
-        };
-        let bad = |reason| EnvelopeError::BadSender { text: text.clone(), reason };
-        match spec {
-            Spec::Complete(address) => Ok(ReversePath::Mailbox(address)),
-            Spec::Bare(local) => Address::new(&local, &self.config.origin).map(ReversePath::Mailbox).map_err(bad),
-            Spec::Null => Ok(ReversePath::Null),
-            Spec::Broken(_, reason) => Err(bad(reason)),
-        }
+        let sender = self.arrival.sender(&completed_sender(self.config, self.author.login(), asked)?)?.0;
+        sendable_sender(self.config, &sender)?;
+        Ok(sender)
     }
 
     /// The envelope recipients, completed and rewritten. Duplicates (the same argument with the same result) are
@@ -125,11 +103,8 @@ impl AdmissionContext<'_> {
                 }
             }
         }
-        if recipients.iter().any(|recipient| matches!(recipient.address, Mailbox::Valid(_))) {
-            return Ok(recipients);
-        }
-        let reason = recipients.first().and_then(|recipient| recipient.address.problem());
-        Err(EnvelopeError::NoUsableRecipient(first.text.clone(), reason.unwrap_or(AddressError::BadSyntax)))
+        any_usable(self.config, &first.text, &recipients)?;
+        Ok(recipients)
     }
 
     /// The value of a To field with the recipients as they were given, if an account may need it and they are no secret.
@@ -218,6 +193,67 @@ impl AdmissionContext<'_> {
                 )
             }
         }
+    }
+}
+
+/// The sender before any table is asked.
+pub(crate) fn completed_sender(config: &Config, login: &str, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
+    let (text, spec) = match asked {
+        Sender::Login | Sender::FromField => (login.to_owned(), Spec::Bare(login.to_owned())),
+        Sender::Given(text) => (
+            String::from_utf8_lossy(text).into_owned(),
+            list::parse(text).into_iter().next().map_or(Spec::Null, |found| recipients::plain(found.spec)),
+        ),
+    };
+    let bad = |reason| EnvelopeError::BadSender { text: text.clone(), reason };
+    match spec {
+        Spec::Complete(address) => Ok(ReversePath::Mailbox(address)),
+        Spec::Bare(local) => Address::new(&local, &config.origin).map(ReversePath::Mailbox).map_err(bad),
+        Spec::Null => Ok(ReversePath::Null),
+        Spec::Broken(_, reason) => Err(bad(reason)),
+    }
+}
+
+/// Whether a sender can be named to a server, after the tables of arrival.
+pub(crate) fn sendable_sender(config: &Config, sender: &ReversePath) -> Result<(), EnvelopeError> {
+    match sender.mailbox().filter(|address| is_never_sent(config, address)) {
+        Some(address) => Err(EnvelopeError::BadSender { text: address.to_string(), reason: AddressError::Unsafe }),
+        None => Ok(()),
+    }
+}
+
+/// Whether mail can go to one of the recipients at least; `given` is the first as it was given.
+pub(crate) fn any_usable(config: &Config, given: &str, recipients: &[Recipient]) -> Result<(), EnvelopeError> {
+    let problem = |recipient: &Recipient| match &recipient.address {
+        // What is refused for another reason bounces with that.
+        Mailbox::Valid(address) if recipient.refused.is_none() && is_never_sent(config, address) => {
+            Some(AddressError::Unsafe)
+        }
+        Mailbox::Valid(_) => None,
+        invalid @ Mailbox::Invalid(_) => Some(invalid.problem().unwrap_or(AddressError::BadSyntax)),
+    };
+    if recipients.iter().any(|recipient| problem(recipient).is_none()) {
+        return Ok(());
+    }
+    let first = recipients.first();
+    let text = match first.map(|recipient| &recipient.address) {
+        // An alias may have led to it.
+        Some(Mailbox::Valid(address)) => address.to_string(),
+        Some(Mailbox::Invalid(_)) | None => given.to_owned(),
+    };
+    Err(EnvelopeError::NoUsableRecipient(text, first.and_then(problem).unwrap_or(AddressError::BadSyntax)))
+}
+
+/// Whether no command can name an address. One of this machine may become another one by `generic`.
+fn is_never_sent(config: &Config, address: &Address) -> bool {
+    !address.is_safe() && !config.is_users_domain(address.domain())
+}
+
+/// A long address, or one with a blank, is an address all the same.
+fn cannot_be(reason: AddressError) -> &'static str {
+    match reason {
+        AddressError::Unsafe | AddressError::TooLong => "cannot be used",
+        _ => "is not an address",
     }
 }
 
