@@ -1,5 +1,6 @@
 //! Patterns in `senders`: entries with `*`, which stands for any characters within the local part or within the domain. Such an
-//! entry is not an address, and is never used where one is needed.
+//! entry is not an address, and is never used where one is needed. In quotes, as in `"a*b"@home.lan`, a star is a character like
+//! any other.
 
 use crate::mail::address::{Address, AddressError};
 use crate::mail::fold_case::fold_case;
@@ -13,9 +14,15 @@ pub enum PatternError {
     /// `@*.home.lan`.
     #[error("write \"*@*.home.lan\" for all users of domains that match")]
     NoLocalPart,
-    /// `"a*"@home.lan`.
-    #[error("a pattern has no quotes")]
+    /// `"a*"@*.home.lan`.
+    #[error("a pattern has no quotes; in quotes, \"*\" is a character like any other")]
     Quoted,
+    /// `*`.
+    #[error(
+        "\"*\" alone would match only the users of this machine: write \"*@DOMAIN\", or set `default_account` for all other \
+         mail"
+    )]
+    NoDomain,
     /// `b\u{fc}*.example`: how its A-label begins depends on the letters that follow.
     #[error("a label of the domain with \"*\" must be ASCII")]
     Label,
@@ -24,7 +31,32 @@ pub enum PatternError {
 /// Whether an entry is a pattern.
 #[must_use]
 pub fn is_pattern(entry: &str) -> bool {
-    entry.contains('*')
+    behind_quotes(entry).contains('*')
+}
+
+/// The entry for this address and no other.
+#[must_use]
+pub fn literal(address: &Address) -> String {
+    let plain = address.to_string();
+    if is_pattern(&plain) { format!("\"{}\"@{}", address.local(), address.domain()) } else { plain }
+}
+
+/// The same for a text that another program takes for an address, in which a star is a character like any other.
+#[must_use]
+pub fn exactly(text: &str) -> String {
+    Address::parse(text).map_or_else(|_| text.to_owned(), |address| literal(&address))
+}
+
+/// What is not in the quotes of a local part.
+fn behind_quotes(entry: &str) -> &str {
+    let Some(inside) = entry.strip_prefix('"') else { return entry };
+    let mut is_escaped = false;
+    let end = inside.find(|c| {
+        let is_end = c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(entry, |at| &inside[at + 1..])
 }
 
 /// What is wrong with a pattern.
@@ -35,6 +67,12 @@ pub fn check(entry: &str) -> Result<(), PatternError> {
     let (local, domain) = entry.rsplit_once('@').unwrap_or((entry, "x"));
     if local.is_empty() {
         return Err(PatternError::NoLocalPart);
+    }
+    if local.contains('@') {
+        return Err(AddressError::BadSyntax.into());
+    }
+    if !entry.contains('@') && local.chars().all(|c| c == '*') {
+        return Err(PatternError::NoDomain);
     }
     if domain.split('.').any(|label| is_pattern(label) && !label.is_ascii()) {
         return Err(PatternError::Label);

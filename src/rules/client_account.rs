@@ -65,6 +65,8 @@ pub fn own_address(config: &Config, client: &Client) -> Option<Address> {
     let complete = |entry: &str| match entry.split_once('@') {
         Some(("", domain)) => Address::new(name, domain).ok(),
         Some(_) => Address::parse(entry).ok(),
+        // In quotes, a star is a character like any other.
+        None if entry.starts_with('"') => Address::parse(&format!("{entry}@{}", config.origin)).ok(),
         None => Address::new(entry, &config.origin).ok(),
     };
     match &client.senders {

@@ -202,6 +202,9 @@ pub fn entry_form(entry: &str, origin: &str) -> String {
         // Quotes that the local part does not need must not hide a match.
         (Ok(address), _) => form(address.local(), address.domain()),
         (Err(_), Some((local, domain))) => form(local, domain),
-        (Err(_), None) => form(entry, origin),
+        (Err(_), None) => match Address::parse(&format!("{entry}@{origin}")) {
+            Ok(address) => form(address.local(), address.domain()),
+            Err(_) => form(entry, origin),
+        },
     }
 }

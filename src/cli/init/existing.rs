@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{self, ChangeLock};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
-use crate::config::{Account, ArrivalTables, Config, LeavingTables, Span, conf_d};
+use crate::config::{Account, ArrivalTables, Config, LeavingTables, Span, conf_d, sender_pattern};
 use crate::deliver::plan;
 use crate::mail::address::Address;
 
@@ -79,7 +79,7 @@ pub(super) fn change(config: &Config, answers: &Answers, rows: &[(String, String
         }
     }
     if presence == Presence::New {
-        keys.push(("senders", Setting::Texts(vec![answers.address.to_string()])));
+        keys.push(("senders", Setting::Texts(vec![sender_pattern::literal(&answers.address)])));
     }
     text.set("account", &name, &keys).map_err(unfit)?;
     // What went through the only account goes on through it.

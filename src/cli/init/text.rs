@@ -3,6 +3,7 @@
 use super::{Answers, Client, UsersAddress};
 use crate::config::edit::Setting;
 use crate::config::providers::{ForeignSender, Period, Provider};
+use crate::config::sender_pattern;
 use crate::import::draft::quoted;
 use crate::sys::host;
 
@@ -81,7 +82,7 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
          relay = {}\n{tls}\
          username = {}\n\
          {}\n\
-         senders = [{own}]\n{}\n\
+         senders = [{}]\n{}\n\
          # A job that fails each minute would use up what the provider lets you send. To have its mail leave as one message an hour:\n\
          #[flood]\n\
          #senders = [{}]\n",
@@ -89,6 +90,7 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
         quoted(&answers.server.relay),
         quoted(&answers.username),
         credential_text(name, answers.client.as_ref()),
+        quoted(&sender_pattern::literal(&answers.address)),
         answers.server.provider.map_or_else(String::new, |provider| demands_text(provider, &own)),
         quoted(&format!("root@{host}")),
         pinned = quoted(&host),

@@ -1,6 +1,7 @@
 //! Patterns: what fits, and what is not one.
 
-use super::{check, fits, folded};
+use super::{check, fits, folded, is_pattern, literal};
+use crate::mail::address::Address;
 
 #[test]
 fn a_star_stands_for_any_characters_within_one_part() {
@@ -34,9 +35,37 @@ fn a_star_stands_for_any_characters_within_one_part() {
 
 #[test]
 fn what_is_not_a_pattern_is_an_error() {
-    for bad in
-        ["@*.home.lan", "\"a*\"@home.lan", "*@b\u{fc}*.example", "*@", "*@a..lan", "a b*@x", "<*@x>", "*@[*]", "-*@x"]
-    {
+    for bad in [
+        "@*.home.lan",
+        "\"a*\"@home.lan",
+        "*@b\u{fc}*.example",
+        "*@",
+        "*@a..lan",
+        "a b*@x",
+        "<*@x>",
+        "*@[*]",
+        "-*@x",
+        "*@@x",
+        "a@*@x",
+        "*",
+        "**",
+    ] {
         assert!(check(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn in_quotes_a_star_is_a_star() {
+    for (address, entry) in [
+        ("a*b@home.lan", "\"a*b\"@home.lan"),
+        ("\"a* b\"@home.lan", "\"a* b\"@home.lan"),
+        ("\"a\\\"*\"@home.lan", "\"a\\\"*\"@home.lan"),
+        ("a.b@home.lan", "a.b@home.lan"),
+    ] {
+        let address = Address::parse(address).unwrap();
+        assert_eq!(literal(&address), entry);
+        assert!(!is_pattern(entry));
+        assert_eq!(Address::parse(entry).unwrap(), address);
+    }
+    assert!(is_pattern("\"a*\"@*.lan") && is_pattern("a*b@home.lan") && is_pattern("\"a*"));
 }

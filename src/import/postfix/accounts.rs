@@ -5,7 +5,7 @@ use super::master_cf::Services;
 use super::relays::{self, FALLBACK, Host, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
-use crate::config::sender_pattern::is_pattern;
+use crate::config::sender_pattern::exactly;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine};
 use crate::import::said::{Said, SaidRelay};
 use crate::mail::address::Address;
@@ -24,8 +24,8 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
             continue;
         };
         match groups.iter_mut().find(|(known, _)| *known == way) {
-            Some((_, senders)) => senders.push(sender),
-            None => groups.push((way, vec![sender])),
+            Some((_, senders)) => senders.push(exactly(&sender)),
+            None => groups.push((way, vec![exactly(&sender)])),
         }
     }
     let default = ways.default();
@@ -64,8 +64,7 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
 fn is_sender(key: &str) -> bool {
     match key.strip_prefix('@') {
         Some(domain) => Address::new("x", domain).is_ok(),
-        // To Postfix a star is a character like any other.
-        None => Address::parse(key).is_ok() && !is_pattern(key),
+        None => Address::parse(key).is_ok(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::main_cf::MainCf;
 use super::tables;
+use crate::config::sender_pattern::exactly;
 use crate::import::draft::Draft;
 use crate::mail::submitter::ClientName;
 
@@ -91,8 +92,8 @@ pub(crate) fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Vec<Login> {
                 continue;
             };
             match logins.iter_mut().find(|login| login.name == name) {
-                Some(login) => login.senders.push(address.clone()),
-                None => logins.push(Login { name, senders: vec![address.clone()] }),
+                Some(login) => login.senders.push(exactly(&address)),
+                None => logins.push(Login { name, senders: vec![exactly(&address)] }),
             }
         }
     }

@@ -43,6 +43,25 @@ fn an_account_is_set_up_by_one_command_and_the_login_was_tested() {
 }
 
 #[test]
+fn a_star_in_an_own_address_is_no_pattern() {
+    let isp = Provider::setup().login("a*b@isp.example", "correct horse").start();
+    let world = World::new();
+    let (relay, file) = (format!("127.0.0.1:{}", isp.port()), world.file("given", "correct horse\n", 0o600));
+    let args = ["a*b@isp.example", "--relay", &relay, "--yes", "--password-file", file.to_str().unwrap()];
+    init(&world, &isp, &args, "").code(0);
+    let path = world.path("fresh/config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    assert!(config.contains("senders = [\"\\\"a*b\\\"@isp.example\"]"), "{config}");
+    let why = |sender: &str| {
+        let args = ["--config", path.to_str().unwrap(), "route", "--from", sender, "bob@away.example"];
+        let said = world.postrider(&args).code(0).stdout;
+        said.lines().find(|line| line.starts_with("account ")).unwrap().to_owned()
+    };
+    assert!(why("a*b@isp.example").ends_with("in its `senders`)"), "{}", why("a*b@isp.example"));
+    assert!(why("axb@isp.example").ends_with("(default_account)"), "{}", why("axb@isp.example"));
+}
+
+#[test]
 fn the_flood_guard_that_is_proposed_is_one_once_its_lines_are_put_to_use() {
     let isp = Provider::setup().login("me@isp.example", "correct horse").start();
     let world = World::new();

@@ -71,6 +71,23 @@ fn check_finds_every_mistake_at_once_and_says_how_to_mend_each() {
 }
 
 #[test]
+fn a_pattern_that_means_something_else_than_it_says_is_an_error() {
+    let isp = Provider::start();
+    for (pattern, words) in [
+        ("*@@x", "not valid in an address"),
+        ("*", "only the users of this machine"),
+        ("\"a*\"@*.lan", "in quotes, \"*\" is a character like any other"),
+    ] {
+        let world = World::at_home(&isp).account_keys("isp", &[("senders", json!([pattern]))]);
+        world.postrider(&["check"]).code(78).says("`senders` has an invalid pattern").says(words);
+    }
+    let world = World::at_home(&isp)
+        .account_keys("isp", &[("senders", json!(["\"a*b\"", "\"a*b\"@isp.example", "*@isp.example"]))]);
+    world.postrider(&["check"]).code(0);
+    world.postrider(&["route", "--from", "a*b", "bob@away.example"]).code(0).says("\"a*b\"\" in its `senders`");
+}
+
+#[test]
 fn a_mode_that_shows_a_password_in_the_config_hides_no_other_mistake() {
     let isp = Provider::start();
     let world = World::at_home(&isp).account_keys("isp", &[("tls_ca", json!("no.pem"))]);
