@@ -21,7 +21,8 @@ const MOST: usize = 100;
 /// Whether a message with this header, as submitted, lacks a field with recipients and has no secret ones either.
 #[must_use]
 pub fn may_name_recipients(header: &Header) -> bool {
-    !has_any(header, &NAMING) && !has_any(header, &SECRET)
+    !header.fields.iter().any(|field| is_of(field, &NAMING) && !is_empty(field))
+        && !header.fields.iter().any(|field| is_of(field, &SECRET))
 }
 
 /// The value of a field with these recipients, as they were given, rewritten as on arrival; `None`: they are too many, or one cannot be
@@ -39,8 +40,22 @@ pub fn recipients<'s>(
     Ok(header.first("To").map(|field| String::from_utf8_lossy(field.value()).trim().to_owned()))
 }
 
-fn has_any(header: &Header, names: &[&str]) -> bool {
-    header.fields.iter().any(|field| names.iter().any(|name| field.is(name)))
+fn is_of(field: &Field, names: &[&str]) -> bool {
+    names.iter().any(|name| field.is(name))
+}
+
+/// Such a field names nobody, and RFC 5322 has none: servers that want a To refuse it.
+fn is_empty(field: &Field) -> bool {
+    field.value().iter().all(|byte| byte.is_ascii_whitespace() || *byte == b',')
+}
+
+/// The places of the fields that one with recipients replaces: those that are empty. `None` if the message needs none.
+#[must_use]
+pub fn replaced(header: &Header, missing_to: Option<MissingTo>) -> Option<Vec<usize>> {
+    missing_to?;
+    let naming = header.fields.iter().enumerate().filter(|(_, field)| is_of(field, &NAMING));
+    let (empty, others): (Vec<_>, Vec<_>) = naming.partition(|(_, field)| is_empty(field));
+    others.is_empty().then(|| empty.into_iter().map(|(at, _)| at).collect())
 }
 
 /// `None` as well for an address that only a server with SMTPUTF8 may be shown (RFC 6532): which server it will be is not known
@@ -63,12 +78,12 @@ fn field(recipients: &[Address]) -> Option<Field> {
 /// Adds the field where it is missing. `named` is what `recipients` made of those that are not secret.
 #[must_use]
 pub fn add(header: &Header, missing_to: Option<MissingTo>, named: Option<&str>) -> Header {
-    let mut header = header.clone();
-    let value = match missing_to.filter(|_| !has_any(&header, &NAMING)) {
-        None => None,
-        Some(MissingTo::Undisclosed) => Some(UNDISCLOSED),
-        Some(MissingTo::Recipients) => Some(named.unwrap_or(UNDISCLOSED)),
+    let Some(replaced) = replaced(header, missing_to) else { return header.clone() };
+    let fields = header.fields.iter().enumerate().filter(|(at, _)| !replaced.contains(at));
+    let value = match missing_to {
+        Some(MissingTo::Recipients) => named.unwrap_or(UNDISCLOSED),
+        Some(MissingTo::Undisclosed) | None => UNDISCLOSED,
     };
-    header.fields.extend(value.map(|value| Field::new("To", value)));
-    header
+    let to = Field::new("To", value);
+    Header { fields: fields.map(|(_, field)| field.clone()).chain([to]).collect() }
 }

@@ -243,6 +243,35 @@ fn a_to_field_is_added_only_where_the_account_says_so_and_none_names_recipients(
     assert_eq!(added, [undisclosed.clone(), none, bob, undisclosed]);
 }
 
+/// RFC 5322 has no empty To or Cc, and servers that want one of them refuse it.
+#[test]
+fn an_empty_to_field_is_a_missing_one() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("missing_to", json!("recipients"))]);
+    let mails = [
+        ("To:\n\nhi\n", ["bob@away.example"].as_slice(), 0),
+        ("To: \nCc: ,\n\nhi\n", &["bob@away.example"], 0),
+        ("To: undisclosed-recipients:;\nCc:\n\nhi\n", &[UNDISCLOSED], 1),
+        ("To:\nCc: carol@away.example\n\nhi\n", &[""], 1),
+        ("To:\nBcc:\n\nhi\n", &[UNDISCLOSED], 0),
+    ];
+    for (input, to, cc) in mails {
+        world.sendmail(&TO_BOB, input).code(0);
+        world.run_once();
+        let mail = isp.mails().pop().unwrap();
+        assert_eq!(
+            (mail.fields("To"), mail.fields("Cc").len()),
+            (to.iter().map(|to| (*to).to_owned()).collect(), cc),
+            "{input}"
+        );
+    }
+    let header = world.file("header", "To:\nSubject: x\nFrom: alice\n", 0o600);
+    let said = world.postrider(&["route", "bob@away.example", "--header", header.to_str().unwrap()]).code(0);
+    said.says("removes    To:\n").says("field      From: alice\n").says("adds       To: bob@away.example\n");
+    // Without the key, mail is sent as it is written.
+    assert_eq!(with_missing_to(Value::Null, &[(&TO_BOB, "To:\n\nhi\n")]), [[""]]);
+}
+
 #[test]
 fn recipients_are_named_only_if_the_command_line_names_them_all_and_no_field_does() {
     let many: Vec<String> = (0..101).map(|number| format!("r{number}@away.example")).collect();
