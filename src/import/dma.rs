@@ -71,7 +71,7 @@ fn tls(settings: &mut Settings, draft: &mut Draft) -> Encryption {
     }
 }
 
-/// `user|smarthost:password`.
+/// `user|smarthost:password`, or with a blank in the place of the colon.
 fn login(context: &ImportContext<'_>, place: Option<String>, simple: &mut Simple, draft: &mut Draft) {
     let Some(place) = place else { return };
     let place = Path::new(&place);
@@ -82,7 +82,8 @@ fn login(context: &ImportContext<'_>, place: Option<String>, simple: &mut Simple
     };
     let host = simple.hosts.first().cloned().unwrap_or_default();
     for row in text.lines().filter(|row| !row.trim_start().starts_with('#')) {
-        let Some((user, (at, password))) = row.split_once('|').and_then(|(u, r)| Some((u, r.split_once(':')?))) else {
+        let parted = row.split_once('|').and_then(|(user, rest)| Some((user, rest.split_once([':', ' ', '\t'])?)));
+        let Some((user, (at, password))) = parted else {
             continue;
         };
         if at.trim() == host {
@@ -141,9 +142,10 @@ fn local_mail(context: &ImportContext<'_>, settings: &mut Settings, draft: &mut 
     draft.top.list("aliases", &sources, comment);
 }
 
-/// `NAME value` lines.
+/// `NAME value` lines; a `#` begins a comment wherever it stands.
 fn settings(text: &str) -> Settings {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = lines.filter(|line| !line.is_empty());
     let pair = |line: &str| {
         let (name, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         (name.to_owned(), value.trim().to_owned())

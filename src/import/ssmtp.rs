@@ -7,6 +7,9 @@ use super::said::Encryption;
 use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
 
+/// What an option of the command line may say first.
+const LOGIN: [&str; 3] = ["authuser", "authpass", "authmethod"];
+
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     let text = context.required(&context.main_file("ssmtp.conf"))?;
@@ -59,7 +62,7 @@ fn account(take: &mut impl FnMut(&str) -> Option<String>) -> Simple {
     let (host, port) = host_and_port(&hub);
     Simple {
         hosts: vec![host.to_owned()],
-        port: port.map(str::to_owned),
+        port: port.map(str::to_owned).or_else(|| take("remoteport")),
         user: take("authuser"),
         password: take("authpass"),
         ca: take("tls_ca_file"),
@@ -115,10 +118,17 @@ fn revaliases(context: &ImportContext<'_>, draft: &mut Draft) -> Vec<String> {
     rows
 }
 
-/// `name=value` lines, names in lower case; the first word of the value counts, and lines without `=` do not.
+/// `name=value` lines, names in lower case; the first word of the value counts, and lines without `=` do not. The last line of a
+/// name counts, but of a login the first.
 fn settings(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let pairs = lines.filter_map(|line| line.split_once('='));
     let word = |value: &str| value.split_whitespace().next().unwrap_or_default().to_owned();
-    pairs.map(|(name, value)| (name.trim().to_lowercase(), word(value))).collect()
+    let mut settings = BTreeMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once('=')) {
+        let name = name.trim().to_lowercase();
+        if !(LOGIN.contains(&name.as_str()) && settings.contains_key(&name)) {
+            settings.insert(name, word(value));
+        }
+    }
+    settings
 }

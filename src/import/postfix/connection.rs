@@ -54,7 +54,7 @@ fn keywords(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
             "auth" => draft.changed(named, "an account that has a login uses it; remove `username` if it must not"),
             "starttls" => draft.no_effect(named, "`tls` of the account says whether there is TLS"),
             lower if known.add(lower) => kept.push(lower.to_owned()),
-            _ => draft.no_effect(named, "no keyword of Postfix"),
+            _ => draft.left_out(named, "Postfix has no such keyword, and ignores it"),
         }
     }
     if !kept.is_empty() {

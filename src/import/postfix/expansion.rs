@@ -2,13 +2,36 @@
 //! `${{one} == {other} ? {yes} : {no}}`. What a name stands for is asked of the caller.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 /// How often a value may stand for something with a value in it.
 const DEEPEST: usize = 20;
 
 /// The text with every macro replaced; `raw` gives the unexpanded value of a name.
 pub(crate) fn expand(text: &str, raw: &dyn Fn(&str) -> String) -> String {
-    Expansion { raw, depth: 0 }.text(text)
+    Expansion { raw, depth: 0, within: None }.text(text)
+}
+
+/// The same of a parameter's value. A name within its own value stands for nothing.
+pub(crate) fn expand_value(name: &str, raw: &dyn Fn(&str) -> String) -> String {
+    Expansion { raw, depth: 0, within: None }.value(name)
+}
+
+/// Whether a parameter's value stands for itself, through others or not.
+pub(crate) fn is_circular(name: &str, raw: &dyn Fn(&str) -> String) -> bool {
+    let (mut seen, mut next) = (HashSet::new(), vec![name.to_owned()]);
+    while let Some(one) = next.pop() {
+        let text = raw(&one);
+        for found in names(&text) {
+            if found == name {
+                return true;
+            }
+            if seen.insert(found.to_owned()) {
+                next.push(found.to_owned());
+            }
+        }
+    }
+    false
 }
 
 /// The names that a text refers to.
@@ -37,6 +60,13 @@ enum Branch {
 struct Expansion<'r> {
     raw: &'r dyn Fn(&str) -> String,
     depth: usize,
+    within: Option<&'r Within<'r>>,
+}
+
+/// A name whose value is being expanded, and that in whose value it was found.
+struct Within<'r> {
+    name: &'r str,
+    outer: Option<&'r Self>,
 }
 
 impl Expansion<'_> {
@@ -64,7 +94,12 @@ impl Expansion<'_> {
     }
 
     fn value(self, name: &str) -> String {
-        self.text(&(self.raw)(name))
+        let outer = std::iter::successors(self.within, |within| within.outer);
+        if outer.map(|within| within.name).any(|outer| outer == name) {
+            return String::new();
+        }
+        let within = Within { name, outer: self.within };
+        Expansion { within: Some(&within), ..self }.text(&(self.raw)(name))
     }
 
     /// What stands in the braces.

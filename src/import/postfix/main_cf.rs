@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::expansion::{expand, names};
+use super::expansion::{expand, expand_value, is_circular, names};
 use crate::import::{ImportContext, Tables};
 
 /// Postfix's own folder: with another source, tables in it are read from there.
@@ -37,8 +37,19 @@ impl<'a> MainCf<'a> {
 
     /// The expanded value, also where that is empty; the default where the parameter is not set.
     pub(crate) fn or_default(&self, name: &str, default: &str) -> String {
-        let raw = |name: &str| self.raw(name).map_or_else(|| self.default_of(name), str::to_owned);
-        expand(self.raw(name).unwrap_or(default), &raw).trim().to_owned()
+        let raw = |name: &str| self.unexpanded(name);
+        let value = if self.is_set(name) { expand_value(name, &raw) } else { expand(default, &raw) };
+        value.trim().to_owned()
+    }
+
+    /// The parameters whose value refers to itself.
+    pub(crate) fn circular(&self) -> Vec<&str> {
+        let is_circular = |name: &&str| is_circular(name, &|name| self.unexpanded(name));
+        self.names().into_iter().filter(is_circular).collect()
+    }
+
+    fn unexpanded(&self, name: &str) -> String {
+        self.raw(name).map_or_else(|| self.default_of(name), str::to_owned)
     }
 
     /// `yes`, in any case.

@@ -48,6 +48,9 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     for line in main_cf::malformed(&text) {
         draft.left_out(format!("line \"{line}\""), "Postfix reads `name = value` alone");
     }
+    for name in main.circular() {
+        draft.left_out(name, "it refers to itself, at which Postfix stops; this reference is left out");
+    }
     names(&main, &mut draft);
     for (name, key) in TABLES {
         let sources = tables::sources(&main, name, &mut draft);

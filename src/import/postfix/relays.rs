@@ -234,10 +234,15 @@ impl Ways {
         };
         let logins = &self.logins.iter().find(|(service, _)| *service == transport.service)?.1;
         let own = forms.iter().filter(|_| logins.by_sender).find_map(|form| logins.of(form));
-        let names = elements(relay).into_iter().chain(logins.fallback.iter().cloned());
+        let mut names: Vec<String> = Vec::new();
+        for name in elements(relay).into_iter().chain(logins.fallback.iter().cloned()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let with_login = |name: String| Host { login: own.clone().or_else(|| logins.at(&name)), name };
         let by = if by == "relayhost" { SENDER_RELAYS } else { by };
-        Some(Way { hosts: names.map(with_login).collect(), service: transport.service.clone(), by })
+        Some(Way { hosts: names.into_iter().map(with_login).collect(), service: transport.service.clone(), by })
     }
 
     /// For senders without a row.

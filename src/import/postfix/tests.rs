@@ -414,7 +414,7 @@ fn tls_that_postfix_did_not_demand_is_told() {
         ("smtp_tls_security_level =\nsmtp_use_tls = yes", "# Changed: TLS for account isp: smtp_use_tls = may: "),
         (
             "smtp_tls_security_level =",
-            "# Changed: TLS for account isp: smtp_tls_security_level, unset, = none: Postfix sent",
+            "# Changed: TLS for account isp: smtp_tls_security_level (default) = none: Postfix sent",
         ),
         (
             "smtp_tls_policy_maps = static:may",

@@ -68,7 +68,7 @@ fn level(main: &MainCf<'_>) -> (String, &'static str) {
         }
         (true, _) => ("verify", "smtp_enforce_tls"),
         (false, true) => ("may", "smtp_use_tls"),
-        (false, false) => ("none", "smtp_tls_security_level, unset,"),
+        (false, false) => ("none", "smtp_tls_security_level (default)"),
     };
     match main.get("smtp_tls_security_level") {
         Some(level) => (level, "smtp_tls_security_level"),

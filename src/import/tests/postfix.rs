@@ -362,3 +362,25 @@ fn a_fallback_relay_with_a_login_of_its_own_gets_an_account_of_its_own() {
     assert_eq!(config.default_account.as_deref(), Some("one"));
     assert!(!text.contains("# Changed: relay ["), "{text}");
 }
+
+#[test]
+fn what_refers_to_itself_or_stands_twice_is_there_once() {
+    let main = "relayhost = [a.example]:587\nsmtp_fallback_relay = $relayhost, [b.example]:587\nalias_maps = $alias_maps, hash:/al\n\
+        virtual_alias_maps = $other\nother = $virtual_alias_maps hash:/va\nsmtp_discard_ehlo_keywords = chunking, foo-bar\n\
+        sender_dependent_relayhost_maps = inline:{ { a*b@x.example = [c.example]:587 } }\n";
+    let files = [("/c/main.cf", main), ("/al", "root: me@isp.example\n"), ("/va", "a@x me@isp.example\n")];
+    case(
+        Program::Postfix,
+        &files,
+        &[
+            "relay = [\"[a.example]:587\", \"[b.example]:587\"]",
+            "aliases = [\"hash:/al\"]",
+            "virtual = [\"hash:/va\"]",
+            "# Not imported: alias_maps: it refers to itself",
+            "# Not imported: virtual_alias_maps: it refers to itself",
+            "# Not imported: smtp_discard_ehlo_keywords = foo-bar: Postfix has no such keyword",
+            "senders = [\"\\\"a*b\\\"@x.example\"]",
+        ],
+        &[", unset", "neither user@domain"],
+    );
+}

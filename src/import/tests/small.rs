@@ -1,6 +1,6 @@
 //! ssmtp, nullmailer and dma, case by case: one line of a configuration, and what it becomes or does not become.
 
-use super::{case, translated};
+use super::{case, secrets, translated};
 use crate::import::Program;
 
 fn ssmtp(lines: &str, has: &[&str], has_not: &[&str]) {
@@ -155,6 +155,17 @@ fn every_file_and_option_of_nullmailer_is_carried_over_or_named() {
 }
 
 #[test]
+fn a_login_of_dma_is_divided_as_dma_divides_it() {
+    for row in ["me|a.example:p w#|x", "me|a.example p w#|x", "# me|a.example:no\nme|a.example\tp w#|x"] {
+        let files =
+            [("/c/dma.conf", "SMARTHOST a.example\nSECURETRANSFER\nAUTHPATH auth.conf\n"), ("/c/auth.conf", row)];
+        let (config, draft, _) = translated(Program::Dma, "/c", &files);
+        assert_eq!(config.accounts[0].username.as_deref(), Some("me"), "{row}");
+        assert_eq!(secrets(&draft)[0].1, "p w#|x", "{row}");
+    }
+}
+
+#[test]
 fn every_setting_of_dma_is_carried_over_or_named() {
     for (setting, has, has_not) in [
         ("SECURETRANSFER", "tls = \"implicit\"", "starttls"),
@@ -168,6 +179,8 @@ fn every_setting_of_dma_is_carried_over_or_named() {
         ("MASQUERADE me@isp.example", "from = \"me@isp.example\"", "generic ="),
         ("MASQUERADE isp.example", "\"@box.home.lan\" = \"@isp.example\"", "from ="),
         ("SPOOLDIR /s", "# Not imported: SPOOLDIR", "spool ="),
+        ("PORT 587 # for submission", "relay = \"[a.example]:587\"", "# for"),
+        ("PORT\t587#x", "relay = \"[a.example]:587\"", "#x"),
     ] {
         case(Program::Dma, &[("/c/dma.conf", &format!("SMARTHOST a.example\n{setting}\n"))], &[has], &[has_not]);
     }
@@ -187,6 +200,9 @@ fn every_setting_of_ssmtp_is_carried_over_or_named() {
         ("AuthMethod=CRAM-MD5", "auth = [\"cram-md5\"]", "# Not"),
         ("TLSCert=/c\nTLSKey=/k\nUseTLSCert=YES", "tls_client_cert = \"/c\"", "# Not"),
         ("MinUserId=500", "# Not imported: minuserid", "x x"),
+        ("RemotePort=587", "relay = \"[a.example]:587\"", "remoteport"),
+        ("mailhub=b.example\nmailhub=c.example:26", "relay = \"[c.example]:26\"", "b.example"),
+        ("AuthUser=one\nAuthUser=two\nAuthPass=x", "username = \"one\"", "username = \"two\""),
     ] {
         ssmtp(&format!("mailhub=a.example\n{setting}\n"), &[has], &[has_not]);
     }

@@ -52,7 +52,14 @@ fn an_account_that_is_not_there_or_not_for_this_user_is_refused_at_once() {
     let world = World::at_home(&isp).account_with("work", &isp, &keys).set("default_account", "isp");
     let send = |option: &str| world.sendmail(&[option, "bob@away.example"], MAIL);
     send("-anobody").code(64).says("there is no account nobody; existing accounts: isp, work");
-    send("-awork").code(77).says("work");
+    // Whoever the sender is, it is the account that is not for this user.
+    let refused = send("-awork").code(77).one_line();
+    assert!(!refused.stderr.contains("as <"), "{refused:?}");
+    refused.says("may not use the account work (-a)").says("added to `users` in [account.work]");
+    for empty in [&["-a", ""][..], &["--account="], &["--account", ""]] {
+        let ran = world.sendmail(&[empty, &["bob@away.example"]].concat(), MAIL).code(64).one_line();
+        ran.says("option -a needs the name of an account");
+    }
     assert!(world.spool("queue").is_empty());
     send("-aisp").code(0);
     // The mailboxes of this machine are no account for mail that leaves it.

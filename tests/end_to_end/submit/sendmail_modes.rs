@@ -52,12 +52,23 @@ fn the_queue_is_listed_by_option_and_by_name() {
 
 #[test]
 fn newaliases_has_nothing_to_build_and_says_what_is_wrong_with_a_table() {
-    let world = World::at_home(&Provider::start());
+    let world = World::at_home(&Provider::start()).set("aliases", serde_json::json!([]));
     for args in [&["-bi"][..], &["-I"], &["-I", "-v"]] {
-        world.sendmail(args, "").code(0).silent();
+        world.sendmail(args, "").code(0).one_line().says("no aliases are read, because `aliases` in");
     }
-    world.by_name("newaliases", &[], "").code(0).silent();
-    world.by_name("newaliases", &["-oA/etc/aliases"], "").code(0).silent();
+    for args in [&[][..], &["-oA/etc/aliases"]] {
+        world.by_name("newaliases", args, "").code(0).says("newaliases: no aliases are read");
+    }
+    let world = World::at_home(&Provider::start()).set("aliases", serde_json::json!([{ "a": "b@away.example" }]));
+    world
+        .by_name("newaliases", &[], "")
+        .code(0)
+        .one_line()
+        .says("only the aliases that are in")
+        .says("config.toml itself are read");
+    let world = World::at_home(&Provider::start()).set("aliases", "aliases");
+    world.table("aliases", "a: b@away.example\n");
+    world.by_name("newaliases", &[], "").code(0).says("aliases is read");
     let world = World::at_home(&Provider::start()).set("generic", serde_json::json!(["/nonexistent/generic"]));
     world.sendmail(&["-bi"], "").code(78).one_line().says("/nonexistent/generic");
     world.by_name("newaliases", &[], "").code(78).says("newaliases: ");

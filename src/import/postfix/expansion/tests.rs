@@ -31,6 +31,7 @@ fn values_are_expanded_as_postconf_expands_them() {
     ] {
         assert_eq!(expand(text, &raw), expected, "{text}");
     }
-    assert!(expand("$loop", &raw).len() <= DEEPEST);
+    assert_eq!(expand("$loop", &raw), "x", "what it stands for within itself is nothing");
+    assert!(is_circular("loop", &raw) && !is_circular("host", &raw));
     assert_eq!(names("a $b ${c?d$e} $(f)"), ["b", "c", "e", "f"]);
 }
