@@ -133,7 +133,7 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Mode::ListQueue => Ok(queue::mailq(&queue_access(&options, started_as)?)?),
         // There is nothing to build, and the tables are not this user's to check.
         Mode::Aliases if QueueAccess::needs_runner(started_as.named(&options)) => Ok(Exit::Ok),
-        Mode::Aliases => aliases::check(&configured(&options, started_as)?),
+        Mode::Aliases => aliases::check(&configured(&options, started_as)?, started_as.program()),
         Mode::Daemon => {
             let here = UserMode::find(&options, started_as)?;
             start_runner::leave_daemon(&here.config, &here.spool);

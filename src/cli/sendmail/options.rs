@@ -125,6 +125,9 @@ pub enum UsageError {
     /// The argument list ends where a value should be.
     #[error("option -{0} needs a value")]
     MissingValue(char),
+    /// `-a ''`.
+    #[error("option -a needs the name of an account, and got an empty one; without the option, the sender decides")]
+    NoAccountName,
     /// `-b` with a letter that nobody knows.
     #[error("unknown mode -b{0}; to send a message, omit the option")]
     UnknownMode(String),
@@ -228,6 +231,7 @@ impl Options {
             Meaning::HeaderRecipients => self.request.recipients_from = RecipientsFrom::ArgumentsAndHeader,
             Meaning::LoneDotIsText => self.request.lone_dot = LoneDot::IsText,
             Meaning::Sender => self.request.sender = Sender::Given(value),
+            Meaning::Account if value.is_empty() => return Err(UsageError::NoAccountName),
             Meaning::Account => self.request.account = Some(String::from_utf8_lossy(&value).into_owned()),
             Meaning::FullName => self.request.full_name = Some(value),
             Meaning::Config => self.config = Some(path(value)),

@@ -182,6 +182,7 @@ fn is_final(error: &AdmitError) -> bool {
         AdmitError::HeaderTooLong
         | AdmitError::TooBig(_)
         | AdmitError::NotAllowed { .. }
+        | AdmitError::AccountNotAllowed { .. }
         | AdmitError::NoSuchAccount { .. } => true,
         AdmitError::Envelope(envelope) => !matches!(envelope, EnvelopeError::Table(_)),
         AdmitError::NoRoom { .. } | AdmitError::Spool(_) | AdmitError::Read(_) | AdmitError::Random(_) => false,

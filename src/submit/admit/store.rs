@@ -47,6 +47,17 @@ pub enum AdmitError {
         /// The account.
         account: String,
     },
+    /// `-a` names an account that is reserved for other users, whoever the sender is.
+    #[error(
+        "{login} may not use the account {account} (-a), because it is reserved for other users; use another account, or have {login} \
+         added to `users` in [account.{account}]"
+    )]
+    AccountNotAllowed {
+        /// The caller's login.
+        login: String,
+        /// The account.
+        account: String,
+    },
     /// `-a` names none of the accounts.
     #[error("there is no account {name}; existing accounts: {known}")]
     NoSuchAccount {
@@ -105,7 +116,7 @@ impl AdmitError {
             ) => Exit::DataError,
             Self::Read(_) | Self::Random(_) => Exit::OsError,
             Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => Exit::TempFail,
-            Self::NotAllowed { .. } => Exit::NoPermission,
+            Self::NotAllowed { .. } | Self::AccountNotAllowed { .. } => Exit::NoPermission,
         }
     }
 }
@@ -239,12 +250,14 @@ fn may_send(entry: &Entry<'_>, sender: &ReversePath, asked: Option<&str>) -> Res
     };
     let found = |name: &str| route::asked(config, name).map_err(|_| unknown(name));
     let asked = asked.map(found).transpose()?.map(|choice| choice.account);
-    if config.accounts.iter().all(|account| account.users.is_none()) {
+    if let Some(account) = asked.filter(|account| !author.may_use(account)) {
+        return Err(AdmitError::AccountNotAllowed { login: author.login().to_owned(), account: account.name.clone() });
+    }
+    if asked.is_some() || config.accounts.iter().all(|account| account.users.is_none()) {
         return Ok(());
     }
-    let of_sender = || entry.tables.leaving(config, |tables| route::account_of(config, &tables.generic, sender));
-    let account = if asked.is_some() { asked } else { of_sender().map_err(EnvelopeError::Table)? };
-    match account.filter(|account| !author.may_use(account)) {
+    let of_sender = entry.tables.leaving(config, |tables| route::account_of(config, &tables.generic, sender));
+    match of_sender.map_err(EnvelopeError::Table)?.filter(|account| !author.may_use(account)) {
         None => Ok(()),
         Some(account) => Err(AdmitError::NotAllowed {
             login: author.login().to_owned(),

@@ -153,7 +153,9 @@ pub fn codes(error: &AdmitError) -> (u16, &'static str) {
         AdmitError::Envelope(EnvelopeError::TooManyRecipients(_) | EnvelopeError::Expansion(_)) => (554, "5.5.3"),
         AdmitError::Envelope(EnvelopeError::NoRecipients | EnvelopeError::NoUsableRecipient(..)) => (554, "5.1.3"),
         AdmitError::HeaderTooLong => (554, "5.6.0"),
-        AdmitError::NotAllowed { .. } | AdmitError::NoSuchAccount { .. } => (550, "5.7.1"),
+        AdmitError::NotAllowed { .. } | AdmitError::AccountNotAllowed { .. } | AdmitError::NoSuchAccount { .. } => {
+            (550, "5.7.1")
+        }
         AdmitError::Envelope(EnvelopeError::Table(_))
         | AdmitError::Spool(_)
         | AdmitError::Read(_)
