@@ -28,16 +28,16 @@ impl Texts {
         }
     }
 
-    /// The lines that are more than comments and hold a byte that is not UTF-8.
+    /// The lines with a byte that is not UTF-8, but for those that are comments as a whole.
     pub(super) fn raw_lines(&self) -> Vec<(Place, &str)> {
-        self.lines().filter(|(_, line)| without_comment(line).contains(is_stand_in)).collect()
+        let is_comment = |line: &str| line.trim_start().starts_with('#');
+        self.lines().filter(|(_, line)| line.contains(is_stand_in) && !is_comment(line)).collect()
     }
 
     /// The lines with these bytes that are not UTF-8 and what is around them.
     pub(super) fn of_raw(&self, value: &str) -> Vec<Place> {
-        let parts = value.split(|c: char| c.is_whitespace() || "\"'{}[](),;=|:".contains(c));
-        let raw: Vec<&str> = parts.filter(|part| part.contains(is_stand_in)).collect();
-        let holds = |line: &str| raw.iter().any(|part| line.contains(part));
+        let raw: Vec<&str> = value.split(divides).filter(|part| part.contains(is_stand_in)).collect();
+        let holds = |line: &str| line.split(divides).any(|part| raw.contains(&part));
         self.lines().filter(|(_, line)| holds(line)).map(|(place, _)| place).collect()
     }
 
@@ -64,6 +64,20 @@ impl Texts {
     }
 }
 
+/// Whether a character stands between the parts of a value.
+fn divides(c: char) -> bool {
+    c.is_whitespace() || "\"'`{}[]()<>,;=|:@".contains(c)
+}
+
+/// For people: which lines are not UTF-8.
+pub(super) fn not_utf8(places: &[Place]) -> String {
+    match places {
+        [] => "it is not UTF-8".to_owned(),
+        [_] => format!("{} is not UTF-8", shown(places)),
+        _ => format!("{} are not UTF-8", shown(places)),
+    }
+}
+
 /// Places for people, as `FILE:LINE`.
 pub(super) fn shown(places: &[Place]) -> String {
     let mut names: Vec<String> =
@@ -79,8 +93,8 @@ pub(super) fn shown(places: &[Place]) -> String {
     }
 }
 
-/// A line without its comment; a `#` within a value does no harm, since values are looked for in whole lines.
-fn without_comment(line: &str) -> &str {
+/// A line without what may be a comment; a `#` within a value does no harm, since values are looked for in whole lines.
+pub(super) fn without_comment(line: &str) -> &str {
     let line = line.split('#').next().unwrap_or(line);
     line.split("dnl").next().unwrap_or(line)
 }

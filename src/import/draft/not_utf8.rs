@@ -38,33 +38,33 @@ impl Draft {
                 key => format!("{SAVE}, or set `{key}`"),
             };
             let of = if section.is_empty() { String::new() } else { format!(" ({section})") };
-            self.changed(format!("{key}{seen}{of}"), format!("{} is not UTF-8; {cure}", origin::shown(&places)));
+            self.changed(format!("{key}{seen}{of}"), format!("{}; {cure}", origin::not_utf8(&places)));
             known.extend(places);
         }
         self.said_without_raw();
+        self.note_further_lines(texts, &known);
+    }
+
+    /// The lines that no value was taken from: rows of tables, which keep their bytes, and what an importer passed over.
+    fn note_further_lines(&mut self, texts: &Texts, known: &[Place]) {
         for (place, line) in texts.raw_lines() {
-            let name = line.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-            let decides_nothing = |note: &Note| matches!(note, Note::NoEffect(what, _) if what.starts_with(name));
-            if known.contains(&place) || !name.is_empty() && self.notes.iter().any(decides_nothing) {
+            let is_about = |note: &Note| matches!(note, Note::NoEffect(what, _) if first_word(line).is_some() && first_word(what) == first_word(line));
+            if known.contains(&place) || self.notes.iter().any(is_about) {
                 continue;
             }
-            let shown_place = origin::shown(std::slice::from_ref(&place));
             let copy = self.tables.iter().find(|table| table.text.lines().any(|row| row == line));
-            let is_named = |path: &str| self.top.lines.iter().any(|line| line.value.contains(&format!(":{path}\"")));
-            match copy {
-                Some(table) => {
-                    let why =
-                        format!("not UTF-8, and mail that needs this entry waits; save tables/{} as UTF-8", table.name);
-                    self.changed(shown_place, why);
-                }
-                None if is_named(&place.path.display().to_string()) => {
-                    self.changed(
-                        shown_place,
-                        "not UTF-8, and mail that needs this entry waits; save the file as UTF-8",
-                    );
-                }
-                None => self.changed(shown_place, format!("not UTF-8, and left out; {SAVE}")),
-            }
+            let named = format!(":{}\"", place.path.display());
+            let file = match copy {
+                Some(table) => Some(format!("tables/{}", table.name)),
+                None if self.top.lines.iter().any(|line| line.value.contains(&named)) => Some("the file".to_owned()),
+                None => None,
+            };
+            let how = match file {
+                Some(file) => format!("not UTF-8, and mail that needs this entry waits; save {file} as UTF-8"),
+                None if !origin::without_comment(line).contains(is_stand_in) => continue,
+                None => format!("not UTF-8, so that a value in it may be missing; {SAVE}"),
+            };
+            self.changed(origin::shown(&[place]), how);
         }
     }
 
@@ -77,7 +77,7 @@ impl Draft {
                 continue;
             }
             let places = texts.of_raw(&text);
-            let at = format!("{}; {} is not UTF-8", shown(why), origin::shown(&places));
+            let at = format!("{}; {}", shown(why), origin::not_utf8(&places));
             *note = match note {
                 Note::Changed(what, _) | Note::LeftOut(what, _) => Note::Changed(shown(what), at),
                 Note::NoEffect(what, why) => Note::NoEffect(shown(what), shown(why)),
@@ -122,6 +122,10 @@ impl Draft {
         let value = super::quoted(name);
         self.top.lines.retain(|line| line.key != "default_account" || line.value != value);
     }
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|word| !word.is_empty())
 }
 
 fn account_without_raw(account: &mut DraftAccount, removed: &mut Vec<Removed>) {

@@ -34,6 +34,14 @@ pub(super) fn carry(
         return;
     };
     let by = if is_automatic(commands) { "auto_from, maildomain" } else { "from" };
+    let template = commands.get("from").filter(|from| from.contains("%H") && !is_automatic(commands));
+    if let Some(template) = template.filter(|_| context.hostname.contains('.')) {
+        let how = format!(
+            "%H is now {}, the full name of this machine; to msmtp it is what \"hostname\" prints",
+            context.hostname
+        );
+        draft.changed(format!("from {template} (account {name})"), how);
+    }
     let overrides = commands.is_on("allow_from_override", "on");
     match from {
         From::Address(address) if Address::parse(&address).is_err() => {

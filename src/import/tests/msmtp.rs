@@ -161,3 +161,10 @@ fn accounts_are_made_of_others() {
         &[],
     );
 }
+
+#[test]
+fn a_host_name_that_may_be_a_shorter_one_in_msmtp_is_told() {
+    let told = "# Changed: from %U@%H (account default): %H is now box.home.lan";
+    case(Program::Msmtp, &[("/m", "host a.example\nfrom %U@%H\n")], &[told, "senders = [\"@box.home.lan\"]"], &[]);
+    case(Program::Msmtp, &[("/m", "host a.example\nfrom %U@%C\n")], &["senders = [\"@box.home.lan\"]"], &["%H"]);
+}

@@ -125,14 +125,17 @@ fn a_row_of_a_table_that_is_not_utf8_stays_in_its_copy_and_is_named() {
     let world = world(&[
         (
             "p/main.cf",
-            b"myhostname = box.home.lan\nrelayhost = [127.0.0.1]:2525\nsmtp_generic_maps = hash:/etc/postfix/generic\n",
+            b"myhostname = box.home.lan\nrelayhost = [127.0.0.1]:2525\nsmtp_generic_maps = hash:/etc/postfix/generic\nalias_maps = hash:/etc/postfix/al\n",
         ),
         ("p/generic", rows),
+        ("p/al", b"# \xe4\nroot: me@isp.example # \xe4\n"),
     ]);
     let ran = import(&world, "postfix", "p");
     assert_eq!(std::fs::read(world.path("moved/tables/generic")).unwrap(), rows, "byte for byte");
     let heap = first_heap(&ran);
     assert!(heap.contains("p/generic:2: not UTF-8, and mail that needs this entry waits"), "{heap}");
+    // Postfix has no comments behind values.
+    assert!(heap.contains("p/al:2: not UTF-8") && !heap.contains(":1: not UTF-8"), "{heap}");
     let (_, shown) = ran.stdout.split_once("- from root: ").unwrap();
     assert!(shown.lines().nth(1).unwrap().contains("different"), "{shown}");
     ran.says("tables/generic:2: this entry is not UTF-8");

@@ -63,7 +63,6 @@ fn newaliases_has_nothing_to_build_and_says_what_is_wrong_with_a_table() {
     world
         .by_name("newaliases", &[], "")
         .code(0)
-        .one_line()
         .says("only the aliases that are in")
         .says("config.toml itself are read");
     let world = World::at_home(&Provider::start()).set("aliases", "aliases");

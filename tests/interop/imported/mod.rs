@@ -79,11 +79,12 @@ impl Machine {
         Self { namespace, folder }
     }
 
-    /// Writes a file of root's, with the folders it needs.
+    /// Writes a file of root's, with the folders it needs. `{FC}` is one byte, a letter in Latin-1.
     pub fn write(&self, path: &str, text: &str) {
+        let pieces: Vec<&[u8]> = text.split("{FC}").map(str::as_bytes).collect();
         let outer = self.namespace.path(path);
         fs::create_dir_all(outer.parent().unwrap()).unwrap();
-        fs::write(&outer, text).unwrap();
+        fs::write(&outer, pieces.join(&b"\xfc"[..])).unwrap();
         fs::set_permissions(&outer, fs::Permissions::from_mode(0o600)).unwrap();
     }
 

@@ -10,7 +10,7 @@ const TWO: &str = "account isp\nhost smtp.isp.example\nport 587\ntls on\nauth on
     user WORK\\me\npassword it's a\"b\\c\nfrom me@work.example\n";
 
 /// Configurations, and senders that a program may give with -f; empty: it gives none.
-const PRETENDED: [(&str, &[&str]); 24] = [
+const PRETENDED: [(&str, &[&str]); 28] = [
     ("account default\nhost smtp.isp.example\nfrom me@isp.example\n", &["", "me@isp.example"]),
     ("host smtp.isp.example\nfrom me@isp.example\n", &["", "me@isp.example"]),
     (
@@ -63,6 +63,19 @@ const PRETENDED: [(&str, &[&str]); 24] = [
     ),
     (
         "account default\nhost smtp.isp.example\nport 587\ntls on\ntls_certcheck off\nauth off\nuser me\nfrom me@isp.example\n",
+        &[""],
+    ),
+    ("# f{FC}r alle\naccount default\n#{FC}\nhost smtp.isp.example\nlogfile /tmp/b{FC}\nfrom me@isp.example\n", &[""]),
+    (
+        "defaults\r\n\ttls   on\r\n  auth\ton\r\n\r\naccount work\r\nhost \"smtp.work.example\"\r\nport 587\r\nuser \"WORK\\me\"\r\npassword \"it\"s a#b\\c\"\r\nfrom  \"me@work.example\"  \r\naccount default:work\r\nfrom me@isp.example\r\n",
+        &["", "me@work.example"],
+    ),
+    (
+        "defaults\ntls on\ntls_starttls off\nport 465\nlogfile\n\naccount   a\nhost a.example\nauth plain\nuser u@a.example\npasswordeval \"echo x\"\nfrom *@a.example\ntimeout off\naccount b : a\nhost b.example\ntls_starttls on\nport 587\nfrom B@b.example\ntls_fingerprint\naccount default : b\n",
+        &["", "x@a.example", "b@b.example"],
+    ),
+    (
+        "account default\nhost 2001:db8::25\nport 25\ntls off\nauth off\nuser x\npassword y\nfrom %U@%C\ndomain box.lan\n",
         &[""],
     ),
 ];

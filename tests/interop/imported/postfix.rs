@@ -7,7 +7,7 @@ use super::Machine;
 use crate::need;
 
 /// main.cf, and keys that the import has in place of these parameters.
-const CONFIGURATIONS: [&str; 16] = [
+const CONFIGURATIONS: [&str; 19] = [
     "relayhost = [smtp.isp.example]:587\n",
     "relayhost = smtp.isp.example\n",
     "relayhost = [smtp.isp.example]:submission\n",
@@ -24,6 +24,9 @@ const CONFIGURATIONS: [&str; 16] = [
     "relayhost = ${relay:[smtp.isp.example]:465}\nsmtp_tls_wrappermode = yes\nsmtp_tls_security_level = encrypt\n",
     "compatibility_level = 3.6\nrelayhost = [smtp.isp.example]\nmyhostname = ${name?{$name}:{box}}.home.lan\n",
     "relayhost = [smtp.isp.example]\nmyhostname = box.home.lan\nmyorigin = ${{$mydomain} == {home.lan} ? {isp.example} : {no.example}}\n",
+    "# B{FC}cher\nrelayhost =\n# between {FC}\n    [smtp.isp.example]:submission\nmail_name = {FC}\n",
+    "myhostname=box.home.lan\nmydestination = $myhostname localhost\n \n   localhost.localdomain\nrelayhost=[smtp.isp.example]\n",
+    "relayhost = [2001:db8::25]:2525\nsmtp_fallback_relay = $relayhost\n",
 ];
 
 #[test]
