@@ -11,34 +11,40 @@ use crate::config::{ArrivalTables, Config, LeavingTables, TableSource};
 
 /// Loads the tables that the config names.
 pub(super) fn check(config: &Config, program: Program) -> Result<Exit, Failure> {
-    tell(config, program);
-    let mut faults = LeavingTables::load(config).faults();
-    faults.extend(ArrivalTables::load(&config.rewriting).faults());
-    if faults.is_empty() { Ok(Exit::Ok) } else { Err(Failure::Tables(faults)) }
-}
-
-/// Whoever edits the usual file and calls newaliases learns whether it is read.
-fn tell(config: &Config, program: Program) {
-    let files = config.rewriting.aliases.iter().filter_map(TableSource::path).filter(|path| path.exists());
-    let (mut is_usual_read, mut is_any_read) = (false, false);
-    for path in files {
-        is_usual_read |= path == Path::new(USUAL_ALIASES);
-        is_any_read = true;
+    let read = read(config);
+    for path in &read {
         print_line!("{} is read", path.display());
     }
-    let has_rows = |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let is_machines = config.path.as_os_str() == places::SYSTEM_CONFIG;
-    if is_machines && !is_usual_read && fs::read_to_string(USUAL_ALIASES).is_ok_and(|text| has_rows(&text)) {
+    if is_machines && !read.contains(&Path::new(USUAL_ALIASES)) && has_usual_rows() {
         program.warn(format_args!(
             "{USUAL_ALIASES} is not used; to use it, set aliases = [\"{USUAL_ALIASES}\"] in {}",
             config.path.display()
         ));
-    } else if let Some(why) = nothing_read(config).filter(|_| !is_any_read) {
+    }
+    let mut faults = LeavingTables::load(config).faults();
+    faults.extend(ArrivalTables::load(&config.rewriting).faults());
+    if !faults.is_empty() {
+        return Err(Failure::Tables(faults));
+    }
+    if let Some(why) = nothing_read(config).filter(|_| read.is_empty() && !is_machines) {
         program.warn(why);
     }
+    Ok(Exit::Ok)
 }
 
-/// Why there is no file to name; `None` if one is named that is not there, which is told as a fault.
+/// The alias files that are there: whoever edits the usual one and calls newaliases learns whether it is read.
+fn read(config: &Config) -> Vec<&Path> {
+    config.rewriting.aliases.iter().filter_map(TableSource::path).filter(|path| path.exists()).collect()
+}
+
+fn has_usual_rows() -> bool {
+    let has_rows = |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    fs::read_to_string(USUAL_ALIASES).is_ok_and(|text| has_rows(&text))
+}
+
+/// Why a user's configuration has no file to name; `None` if it names one that is not there, which is a fault. On the machine,
+/// packages call newaliases whether or not there are aliases.
 fn nothing_read(config: &Config) -> Option<String> {
     let shown = config.path.display();
     match config.rewriting.aliases.as_slice() {
