@@ -17,7 +17,8 @@ use crate::mail::address::Address;
 use crate::rules::own_sender::OwnAddresses;
 use crate::spool::clock::Clock;
 use crate::spool::state_dir::StateDir;
-use crate::spool::{Envelope, Spool};
+use crate::spool::{Envelope, Recipient, Spool};
+use crate::submit::admit::complete;
 use crate::submit::admit::context::Tables;
 
 /// One generation of the configuration, with the spool and clock that outlive it.
@@ -143,13 +144,19 @@ impl Loaded {
     /// Whether a sender belongs to this machine's users, so that it gets reports.
     pub fn is_own_sender(&self, sender: &Address) -> bool {
         let tables = self.tables();
-        let (leaving, arrival) = (tables.leaving(), &tables.arrival(&self.config.rewriting));
+        let (arrival, leaving) = (&tables.arrival(&self.config.rewriting), tables.leaving());
         OwnAddresses { config: &self.config, generic: &leaving.generic, arrival }.include(sender)
     }
 
-    /// Reads tables of the way out again whose files have changed.
+    /// The recipients of a message of our own to this address.
+    #[must_use]
+    pub fn own_recipients(&self, to: &Address) -> Vec<Recipient> {
+        complete::own_recipients(&self.config, &self.tables().arrival(&self.config.rewriting), to)
+    }
+
+    /// Reads tables again whose files have changed.
     pub fn refresh(&self) {
-        self.tables().refresh_leaving();
+        self.tables().refresh();
     }
 
     /// The tables for a message that arrives now.
@@ -194,3 +201,7 @@ impl Unreadable {
         Self { place: error.place(), reason: said.lines().next().map(str::to_owned) }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

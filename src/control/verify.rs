@@ -78,7 +78,7 @@ pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerif
         let account = plan.account.name.clone();
         return Err(NotVerified::NotAllowed { login: author.login().to_owned(), sender: to.clone(), account });
     }
-    let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, author, now);
+    let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, entry);
     report.account = Some(plan.account.name.clone());
     let content = content(config, &asked, &plan, &report, to);
     Ok(early_bounce::store(report, &content, entry)?)

@@ -244,12 +244,11 @@ pub fn plan<'c>(
     Ok(plan)
 }
 
-/// Whether mail to the address can reach a mailbox, here or elsewhere, according to this machine's tables.
+/// Whether mail to the recipient can reach a mailbox, here or elsewhere, according to this machine's tables.
 #[must_use]
-pub fn is_deliverable(config: &Config, tables: &LeavingTables, address: &Address) -> bool {
-    let recipient = Recipient::new(Mailbox::Valid(address.clone()), address.to_string());
+pub fn is_deliverable(config: &Config, tables: &LeavingTables, recipient: &Recipient) -> bool {
     // A table that does not answer may know it.
-    !matches!(undeliverable(config, tables, &recipient), Ok(Some(_)))
+    !matches!(undeliverable(config, tables, recipient), Ok(Some(_)))
 }
 
 /// Why an attempt would refuse the recipient before any server is asked, if it would.

@@ -1,9 +1,10 @@
 //! Whether a sender is an address of this machine's users. Only such a sender gets bounces and delay notices: programs
 //! that resubmit fetched mail pass on its sender, which is often forged. Pure: config and tables in, answer out.
 
+use super::map::Map;
 use super::outbound::Generic;
 use super::route::{entry_form, forms, serving};
-use crate::config::{ArrivalTables, Config, TableSet};
+use crate::config::{ArrivalTables, Config, Propagates, TableSet};
 use crate::mail::address::Address;
 
 /// What the config says about addresses.
@@ -19,12 +20,19 @@ pub struct OwnAddresses<'a> {
 
 impl OwnAddresses<'_> {
     /// Whether the address is in an own domain that no provider has mailboxes in, belongs to an account (`senders`,
-    /// `from`, `username`), is rewritten by `generic`, or is what a table maps an address to.
+    /// `from`, `username`), is rewritten by `generic`, is what a table maps an address to, or is kept on this machine by `virtual`.
     #[must_use]
     pub fn include(&self, address: &Address) -> bool {
         let config = self.config;
-        let is_local = config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain());
-        is_local || serving(config, address).is_some() || self.are_accounts(address) || self.are_in_tables(address)
+        let is_local =
+            |address: &Address| config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain());
+        let virtuals = Map { config, tables: &self.arrival.virtuals, kind: Propagates::Virtual };
+        let is_kept = || matches!(virtuals.many(address), Ok(Some(hit)) if hit.addresses.iter().all(is_local));
+        is_local(address)
+            || serving(config, address).is_some()
+            || self.are_accounts(address)
+            || self.are_in_tables(address)
+            || is_kept()
     }
 
     fn are_accounts(&self, address: &Address) -> bool {

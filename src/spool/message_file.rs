@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::id::MessageId;
 use super::recipient::Recipient;
 use super::state::State;
-use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::address::ReversePath;
 use crate::mail::submitter::Submitter;
 use crate::spool::SpoolError;
 
@@ -131,10 +131,9 @@ impl Envelope {
         }
     }
 
-    /// An envelope for a message of our own: null sender, one recipient.
+    /// An envelope for a message of our own: null sender.
     #[must_use]
-    pub fn own(id: MessageId, arrived: Timestamp, kind: Kind, to: &Address) -> Self {
-        let recipients = vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())];
+    pub fn own(id: MessageId, arrived: Timestamp, kind: Kind, recipients: Vec<Recipient>) -> Self {
         Self { kind, ..Self::mail(id, arrived, ReversePath::Null, recipients) }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::mail::address::Mailbox;
+use crate::mail::address::{Address, Mailbox};
 
 /// One recipient of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,12 @@ impl Recipient {
     #[must_use]
     pub fn new(address: Mailbox, given: String) -> Self {
         Self { address, given, notify: None, orcpt: None, refused: None }
+    }
+
+    /// The same for an address that nothing has replaced.
+    #[must_use]
+    pub fn of(address: &Address) -> Self {
+        Self::new(Mailbox::Valid(address.clone()), address.to_string())
     }
 }
 

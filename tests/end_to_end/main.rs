@@ -53,6 +53,7 @@ mod deliver {
     mod null_sender;
     mod relays;
     mod reply_meaning;
+    mod report_recipients;
     mod round_trips;
     mod session_oddities;
     mod session_over;

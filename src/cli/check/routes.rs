@@ -14,7 +14,7 @@ use crate::deliver::plan::{self, NoPlan};
 use crate::mail::address::{Address, ReversePath};
 use crate::rules::aliases::LOOP;
 use crate::rules::inbound::{Arrival, Destination};
-use crate::spool::{Envelope, MessageId};
+use crate::spool::{Envelope, MessageId, Recipient};
 use crate::sys::user;
 
 /// Nobody reads more.
@@ -106,7 +106,7 @@ impl Routes<'_> {
     /// Says whether mail to the address is refused, or waits.
     fn to(&mut self, address: &Address, findings: &mut Findings) {
         let mut ends = self.through(address, findings);
-        ends.retain(|end| !plan::is_deliverable(self.config, self.leaving, end));
+        ends.retain(|end| !plan::is_deliverable(self.config, self.leaving, &Recipient::of(end)));
         for end in &ends {
             self.unmapped += 1;
             if self.unmapped > MOST {

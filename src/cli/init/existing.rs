@@ -13,6 +13,7 @@ use crate::config::locate::{self, Change};
 use crate::config::{Account, ArrivalTables, Config, LeavingTables, Span, conf_d, sender_pattern};
 use crate::deliver::plan;
 use crate::mail::address::Address;
+use crate::spool::Recipient;
 
 /// One file of the configuration as it will be.
 pub(super) struct Changed {
@@ -123,7 +124,7 @@ pub(super) fn names_without_rows(changed: &Changed) -> Vec<String> {
     let config = &changed.config;
     let tables = LeavingTables::load(config);
     let root = Address::new("root", &config.origin);
-    let has_address = root.is_ok_and(|root| plan::is_deliverable(config, &tables, &root));
+    let has_address = root.is_ok_and(|root| plan::is_deliverable(config, &tables, &Recipient::of(&root)));
     if has_address {
         return Vec::new();
     }

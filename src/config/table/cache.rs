@@ -13,7 +13,8 @@ use crate::config::{Config, Rewriting};
 /// How often a file that is being written is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// Those of the way out, and those of arrival from the first message on that comes in.
+/// Those of the way out, and those of arrival from the first message on that comes in. Whoever needs both locks those of arrival
+/// first.
 #[derive(Debug)]
 pub struct KeptTables {
     leaving: RwLock<LeavingTables>,
@@ -37,8 +38,11 @@ impl KeptTables {
         self.arriving(rewriting).read()
     }
 
-    /// Looks again at the files of the way out, where they changed.
-    pub fn refresh_leaving(&self) {
+    /// Looks again at the files that changed.
+    pub fn refresh(&self) {
+        if let Some(arrival) = self.arrival.get() {
+            arrival.write().refresh();
+        }
         self.leaving.write().refresh();
     }
 

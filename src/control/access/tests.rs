@@ -9,8 +9,8 @@ use crate::control::message_detail::{MessageDetail, Part};
 use crate::control::message_ids::Place;
 use crate::control::modify::{AuthorisedChange, Change, Changed, queued};
 use crate::mail::address::Address;
-use crate::spool::Kind;
 use crate::spool::writer::Incoming;
+use crate::spool::{Kind, Recipient};
 use crate::sys::sysexits::Exit;
 
 const HERS: u32 = 4_000_000_001;
@@ -27,8 +27,10 @@ fn loaded(dir: &tempfile::TempDir) -> Loaded {
 fn put(loaded: &Loaded, uid: u32) -> MessageId {
     let to = Address::parse("friend@away.example").unwrap();
     let id = MessageId::new(1, u16::try_from(uid % 1000).unwrap());
-    let envelope =
-        Envelope { submitter: Submitter::Local(uid), ..Envelope::own(id, jiff::Timestamp::now(), Kind::Mail, &to) };
+    let envelope = Envelope {
+        submitter: Submitter::Local(uid),
+        ..Envelope::own(id, jiff::Timestamp::now(), Kind::Mail, vec![Recipient::of(&to)])
+    };
     let mut incoming = Incoming::begin(&loaded.spool, envelope).unwrap();
     incoming.write(b"Subject: x\r\n\r\n").unwrap();
     incoming.commit().unwrap()

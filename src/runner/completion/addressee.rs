@@ -50,7 +50,8 @@ fn owner(config: &Config, original: &Envelope) -> Option<Address> {
 }
 
 fn is_deliverable(loaded: &Loaded, address: &Address) -> bool {
-    plan::is_deliverable(&loaded.config, &loaded.leaving(), address)
+    let (recipients, tables) = (loaded.own_recipients(address), loaded.leaving());
+    recipients.iter().any(|recipient| plan::is_deliverable(&loaded.config, &tables, recipient))
 }
 
 /// The postmaster's address, unless this message was already sent there.

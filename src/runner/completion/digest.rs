@@ -101,7 +101,7 @@ fn store(loaded: &Loaded, to: &Addressee, pieces: &[Piece], reported: &[MessageI
         token: format!("digest-{id}"),
         account: to.account.clone(),
         reports: reported.to_vec(),
-        ..Envelope::own(id, now, Kind::Digest, &to.to)
+        ..Envelope::own(id, now, Kind::Digest, loaded.own_recipients(&to.to))
     };
     let mut incoming = Incoming::begin(&loaded.spool, envelope)?;
     incoming.write(&content)?;

@@ -311,7 +311,7 @@ pub fn put(message: &OpenMessage<'_>, due: &DueReport, to: &Address, content: &[
         token: format!("report-{}", original.token),
         about: Some(original.id.clone()),
         account: leaving_account(message.loaded, original, message.journal.state()),
-        ..Envelope::own(due.id.clone(), message.now, kind, to)
+        ..Envelope::own(due.id.clone(), message.now, kind, message.loaded.own_recipients(to))
     };
     let mut incoming = Incoming::begin(&message.loaded.spool, envelope)?;
     incoming.write(content)?;

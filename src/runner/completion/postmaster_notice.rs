@@ -35,7 +35,7 @@ pub(crate) fn tell_postmaster(loaded: &Loaded, event: &Event<'_>) -> Result<Opti
         submitter: Submitter::Local(rustix::process::geteuid().as_raw()),
         token: format!("{}-{id}", event.what),
         account: Some(event.through.to_owned()),
-        ..Envelope::own(id.clone(), now, Kind::Notice, &to)
+        ..Envelope::own(id.clone(), now, Kind::Notice, loaded.own_recipients(&to))
     };
     let hostname = &loaded.config.hostname;
     let at = now.to_zoned(TimeZone::system());

@@ -7,6 +7,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mail::address::Mailbox;
 use crate::mail::submitter::ClientName;
 use crate::spool::queue::Spool;
 use crate::spool::writer::Incoming;

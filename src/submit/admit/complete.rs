@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use jiff::Zoned;
 
 use super::context::{Author, Trace};
-use crate::config::{Account, Config, MissingTo, TableFault};
+use crate::config::{self, Account, ArrivalTables, Config, MissingTo, TableFault};
 use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
 use crate::mail::fold_case::small_letters;
 use crate::mail::header::Header;
@@ -290,6 +290,19 @@ pub(crate) fn rewritten(arrival: &Arrival<'_>, given: &RecipientArgument) -> Res
         }
         Some(invalid) => vec![recipient(invalid, None)],
     })
+}
+
+/// The recipients of a message of our own to this address: those that it expands to, as for any mail. If a table is unavailable,
+/// or nobody is left, the address itself: such a message has no sender who could be told.
+#[must_use]
+pub fn own_recipients(config: &Config, tables: &ArrivalTables, to: &Address) -> Vec<Recipient> {
+    let (found, _) = Arrival { config, tables, include: config::included }.recipient(to).unwrap_or_default();
+    let found = found.into_iter().filter_map(|destination| match destination {
+        Destination::Address(address) => Some(Recipient::new(Mailbox::Valid(address), to.to_string())),
+        Destination::Refused(..) => None,
+    });
+    let found: Vec<Recipient> = found.collect();
+    if found.is_empty() { vec![Recipient::of(to)] } else { found }
 }
 
 /// Fields that are always removed.

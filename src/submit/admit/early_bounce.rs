@@ -9,11 +9,11 @@ use std::io::Read;
 
 use jiff::Zoned;
 
-use super::complete::AdmissionContext;
+use super::complete::{self, AdmissionContext};
 use super::context::{Author, Entry};
 use super::store::{AdmitError, Chance, DiskBudget, MessageIds, Store, write_body};
 use crate::config::{self, ArrivalTables};
-use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::address::{Address, ReversePath};
 use crate::mail::header::Header;
 use crate::mail::notice::{self, Cause, Notice, PartType};
 use crate::mail::printable;
@@ -54,7 +54,7 @@ pub fn mail_back<R: Read>(
     let Entry { config, spool, author, now, reserve, .. } = *entry;
     let blank = Envelope { kind: Kind::Bounce, ..blank(naming, author, now) };
     let id = blank.id.clone();
-    // An unavailable table must not prevent this report, so only generic applies, when the report is delivered.
+    // An unavailable table must not prevent this report, so its sender is not looked up.
     let tables = ArrivalTables::default();
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = AdmissionContext { config, author, now, id: &id, arrival };
@@ -67,7 +67,7 @@ pub fn mail_back<R: Read>(
     let Some(to) = readers.find(|reader| is_own_sender(reader, entry)) else { return Ok(None) };
     // Random, unlike the envelope's token, which another user may have chosen to match the content.
     let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
-    let envelope = Envelope { recipients: recipient(&to), ..blank };
+    let envelope = Envelope { recipients: recipients(&to, entry), ..blank };
     let mut store = Store::begin(spool, envelope, DiskBudget::of(&config.queue).but(reserve))?;
     store.write_stamped(&opening(&occasion, &to, &boundary, failed.why))?;
     match failed.rest {
@@ -115,8 +115,8 @@ fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &
 
 /// The envelope of a report to this address.
 #[must_use]
-pub fn envelope(to: &Address, naming: MessageIds, author: Author<'_>, now: &Zoned) -> Envelope {
-    Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, author, now) }
+pub fn envelope(to: &Address, naming: MessageIds, entry: &Entry<'_>) -> Envelope {
+    Envelope { recipients: recipients(to, entry), kind: Kind::Notice, ..blank(naming, entry.author, entry.now) }
 }
 
 /// Stores a complete report.
@@ -127,8 +127,8 @@ pub fn store(report: Envelope, content: &[u8], entry: &Entry<'_>) -> Result<Mess
     store.commit()
 }
 
-fn recipient(to: &Address) -> Vec<Recipient> {
-    vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())]
+fn recipients(to: &Address, entry: &Entry<'_>) -> Vec<Recipient> {
+    entry.tables.arriving(entry.config, |tables| complete::own_recipients(entry.config, tables, to))
 }
 
 /// An envelope with the null sender and without recipients.

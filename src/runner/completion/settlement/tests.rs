@@ -265,7 +265,8 @@ fn notify_says_which_reports_a_recipient_gets() {
 
 #[test]
 fn a_bounce_that_went_out_without_its_text_is_kept() {
-    let (envelope, queue) = (Envelope::own(mail(None).id, now(), Kind::Bounce, &address()), queue());
+    let (envelope, queue) =
+        (Envelope::own(mail(None).id, now(), Kind::Bounce, vec![Recipient::of(&address())]), queue());
     let mut state = State::new(1);
     for line in [attempt(1), outcome(0, Status::Refused)] {
         state.apply(now(), &line).unwrap();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::mail::address::Address;
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
+use crate::spool::Recipient;
 use crate::spool::writer::Incoming;
 
 fn store(spool: &Spool, envelope: Envelope, content: &str) -> MessageId {
@@ -18,7 +19,7 @@ fn is_returned(report: &str) -> bool {
     let (now, to) = (Timestamp::now(), Address::parse("boss@away.example").unwrap());
     let id = store(
         &spool,
-        Envelope::own(MessageId::fresh(now), now, Kind::Bounce, &to),
+        Envelope::own(MessageId::fresh(now), now, Kind::Bounce, vec![Recipient::of(&to)]),
         "Subject: x\r\n\r\nThe whole text.\r\n",
     );
     let refused = Outcome {
@@ -36,7 +37,10 @@ fn is_returned(report: &str) -> bool {
     journal.append(now, &[attempt, Line::Outcome { recipient: 0, outcome: refused }]).unwrap();
     let stored = spool.open_message(&id).unwrap();
     let due = due_report::failures(&stored.envelope, journal.state()).remove(0);
-    let about = Envelope { about: Some(id.clone()), ..Envelope::own(due.id.clone(), now, Kind::Bounce, &to) };
+    let about = Envelope {
+        about: Some(id.clone()),
+        ..Envelope::own(due.id.clone(), now, Kind::Bounce, vec![Recipient::of(&to)])
+    };
     store(&spool, about, report);
     let state = journal.state().clone();
     drop(journal);
