@@ -190,7 +190,8 @@ fn said(outcome: &Outcome, answered: Option<Phase>) -> String {
         _ => "",
     };
     let command = if command.is_empty() { String::new() } else { format!(" (in reply to {command})") };
-    let host = outcome.relay.rsplit_once(':').map_or(outcome.relay.as_str(), |(host, _)| host);
+    // Without the port, which follows the brackets; a colon in them is another.
+    let host = outcome.relay.rfind(']').and_then(|end| outcome.relay.get(..=end)).unwrap_or(&outcome.relay);
     format!("host {host} said: {}{command}", outcome.said())
 }
 

@@ -18,6 +18,7 @@ const EXTENSIONS: &str =
 struct Transaction {
     sender: String,
     id: Option<String>,
+    size: u64,
     recipient: Option<(Recipient, Mailbox)>,
 }
 
@@ -97,7 +98,9 @@ impl<S: Read + Write> Session<S> {
         let mut transaction = Transaction { sender: sender.to_owned(), ..Transaction::default() };
         for parameter in parameters.split_ascii_whitespace() {
             match parameter.split_once('=').unwrap_or((parameter, "")) {
-                ("SIZE", size) if size.bytes().all(|octet| octet.is_ascii_digit()) => {}
+                ("SIZE", size) if size.bytes().all(|octet| octet.is_ascii_digit()) => {
+                    transaction.size = size.parse().unwrap_or_default();
+                }
                 ("BODY", "7BIT" | "8BITMIME") | ("SMTPUTF8", "") => {}
                 ("XID", id) if is_id(id) => transaction.id = Some(id.to_owned()),
                 _ => return Err(Refusal::new("555 5.5.4", "Unsupported parameters")),
@@ -130,10 +133,11 @@ impl<S: Read + Write> Session<S> {
     }
 
     fn data(&mut self) -> io::Result<Result<(), Refusal>> {
-        let Some(Transaction { sender, id, recipient: Some((recipient, mailbox)) }) = self.transaction.take() else {
+        let Some(Transaction { sender, id, size, recipient: Some((recipient, mailbox)) }) = self.transaction.take()
+        else {
             return Ok(Err(Refusal::new("503 5.5.1", "No valid recipients")));
         };
-        match mailbox.begin(&Envelope { sender: &sender, id: id.as_deref(), recipient: &recipient }) {
+        match mailbox.begin(&Envelope { sender: &sender, id: id.as_deref(), size, recipient: &recipient }) {
             Err(refusal) => Ok(Err(refusal)),
             Ok(delivery) => {
                 self.reply("354 End with a dot");

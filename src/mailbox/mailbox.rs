@@ -34,6 +34,8 @@ pub struct Envelope<'a> {
     pub sender: &'a str,
     /// What the one who delivers calls the message, for ever and at every attempt.
     pub id: Option<&'a str>,
+    /// As MAIL declared it; 0 where it did not.
+    pub size: u64,
     /// Who gets it.
     pub recipient: &'a Recipient,
 }
@@ -53,7 +55,7 @@ impl Mailbox {
         }
         let (target, held) = match self.format {
             Format::Maildir => (Target::Maildir(Maildir::begin(&self.path, envelope)?), String::new()),
-            Format::Mbox => (Target::Mbox(Mbox::open(&self.path)?), separator(envelope.sender, now())),
+            Format::Mbox => (Target::Mbox(Mbox::open(&self.path, envelope.size)?), separator(envelope.sender, now())),
         };
         Ok(Delivery { target, lines: Lines::new(self.format), held: held.into_bytes() })
     }
@@ -99,8 +101,8 @@ impl Delivery {
 
     fn write(&mut self) -> Result<(), Refusal> {
         let (mut file, path): (&File, &Path) = match &self.target {
-            Target::Mbox(mbox) => (mbox.file(), mbox.path()),
-            Target::Maildir(maildir) => (maildir.file(), maildir.path()),
+            Target::Mbox(mbox) => (&mbox.file, &mbox.path),
+            Target::Maildir(maildir) => (&maildir.file, &maildir.temporary),
         };
         file.write_all(&self.held).map_err(cannot("write to", path))?;
         self.held.clear();

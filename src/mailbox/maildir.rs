@@ -16,8 +16,10 @@ const LONGEST: usize = 128;
 /// A file in tmp/.
 #[derive(Debug)]
 pub struct Maildir {
-    file: File,
-    temporary: PathBuf,
+    /// To be written to.
+    pub(crate) file: File,
+    /// What it is called while it is written.
+    pub(crate) temporary: PathBuf,
     folder: PathBuf,
     name: String,
 }
@@ -37,18 +39,6 @@ impl Maildir {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
         let file = file.map_err(cannot("create", &temporary))?;
         Ok(Self { file, temporary, folder, name: name.unwrap_or(unique) })
-    }
-
-    /// To be written to.
-    #[must_use]
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// What it is called while it is written.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.temporary
     }
 
     /// Makes it stay, unless the same is there from an attempt before. All of it is on disk afterwards.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
@@ -27,24 +27,31 @@ const LONGEST_LOCK: i64 = 64;
 /// What dotlocks of ours hold behind the process id.
 const OURS: &str = " postrider-mailbox\n";
 
+/// More than is written around a message, in octets.
+const AROUND: u64 = 1024;
+
 /// Where locks of fcntl and of flock are the same, and shut out one another (`NFS_SUPER_MAGIC`).
 const NFS: u32 = 0x6969;
 
 /// A locked mbox that is being appended to.
 #[derive(Debug)]
 pub struct Mbox {
-    path: PathBuf,
-    file: File,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// To be appended to.
+    pub(crate) file: File,
     /// Its size before, to which it is cut where the message is not finished.
     size: Option<u64>,
     _dotlock: Dotlock,
 }
 
 impl Mbox {
-    /// Locks it, creates it where it is missing, and closes a message whose writer was stopped.
-    pub fn open(path: &Path) -> Result<Self, Refusal> {
+    /// Locks it, creates it where it is missing, and closes a message whose writer was stopped; with room for a message of
+    /// this size, as it comes over the wire.
+    pub fn open(path: &Path, size: u64) -> Result<Self, Refusal> {
         for _ in 0..ATTEMPTS {
             if let Some(mut mbox) = Self::lock(path)? {
+                mbox.reserve(size).map_err(cannot("write to", path))?;
                 mbox.close_torn().map_err(cannot("read", path))?;
                 return Ok(mbox);
             }
@@ -79,6 +86,16 @@ impl Mbox {
         Ok(rustix::fs::stat(path).is_ok_and(is_it).then(mbox))
     }
 
+    /// Where a quota is used up, cutting off a message that found no room needs room as well: none is begun that has not all of
+    /// it. A quote on each line needs no more than the carriage returns, which are not stored.
+    fn reserve(&self, size: u64) -> io::Result<()> {
+        let (end, room) = (self.size.unwrap_or_default(), size.saturating_add(AROUND));
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, room) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            reserved => Ok(reserved?),
+        }
+    }
+
     /// A message whose writer was stopped must not swallow the next; an empty file must not begin with an empty line.
     fn close_torn(&mut self) -> io::Result<()> {
         let (mut last, size) = ([0; 2], self.size.unwrap_or_default());
@@ -89,18 +106,6 @@ impl Mbox {
             Some([.., b'\n']) => b"\n",
             Some(_) => b"\n\n",
         })
-    }
-
-    /// To be appended to.
-    #[must_use]
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Where it lies.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Makes the message stay. All of it is on disk afterwards.

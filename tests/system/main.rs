@@ -23,6 +23,7 @@ mod mailbox {
     mod identity;
     mod kills;
     mod parallel;
+    mod quota;
     mod readers;
 }
 mod runner {

@@ -17,7 +17,7 @@ fn home() -> tempfile::TempDir {
 fn deliver(home: &Path, address: &str, id: Option<&str>, text: &[u8]) -> Result<(), Refusal> {
     let recipient = Recipient::parse(address).unwrap();
     let mailbox = Mailbox::new(&Setting::parse("maildir:~/Maildir").unwrap(), "her", home);
-    let mut delivery = mailbox.begin(&Envelope { sender: "a@b", id, recipient: &recipient })?;
+    let mut delivery = mailbox.begin(&Envelope { sender: "a@b", id, size: 0, recipient: &recipient })?;
     text.split_inclusive(|octet| *octet == b'\n').try_for_each(|line| delivery.pass(line))?;
     delivery.finish()
 }
@@ -155,7 +155,7 @@ fn what_is_given_up_leaves_nothing() {
     let home = home();
     let recipient = Recipient::parse("her@h").unwrap();
     let mailbox = Mailbox::new(&Setting::parse("maildir:~/Maildir").unwrap(), "her", home.path());
-    let mut delivery = mailbox.begin(&Envelope { sender: "", id: None, recipient: &recipient }).unwrap();
+    let mut delivery = mailbox.begin(&Envelope { sender: "", id: None, size: 0, recipient: &recipient }).unwrap();
     (0..9).for_each(|_| delivery.pass(&vec![b'x'; 60_000]).unwrap());
     assert_eq!(names(home.path(), "Maildir/tmp").len(), 1);
     drop(delivery);

@@ -21,7 +21,12 @@ fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
 fn begin(mbox: &Path) -> Result<Delivery, Refusal> {
     let recipient = Recipient::parse("her@h").unwrap();
     let setting = Setting::parse(&format!("mbox:{}", mbox.display())).unwrap();
-    Mailbox::new(&setting, "her", Path::new("/")).begin(&Envelope { sender: "a@b", id: None, recipient: &recipient })
+    Mailbox::new(&setting, "her", Path::new("/")).begin(&Envelope {
+        sender: "a@b",
+        id: None,
+        size: 0,
+        recipient: &recipient,
+    })
 }
 
 fn deliver(mbox: &Path, text: &[u8]) -> Result<(), Refusal> {
