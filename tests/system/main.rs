@@ -18,6 +18,7 @@ mod drop {
 }
 mod mailbox {
     mod attacks;
+    mod beside_postfix;
     mod client;
     mod delivered;
     mod identity;
