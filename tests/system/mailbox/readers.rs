@@ -1,12 +1,40 @@
-//! Odd messages in a mailbox, as five programs read them: each finds every message, whole.
+//! Odd messages in a mailbox, as six programs read them: each finds every message, whole.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use support::need::skip;
 
 use super::client::{Client, machine};
 use crate::machine::{Machine, can_run_with};
 
 const READERS: [&str; 7] = ["python3", "mutt", "s-nail", "bsd-mailx", "doveadm", "script", "sha256sum"];
+
+/// Where the package of mailutils is unpacked, which would change what `mail` is; `.ci/run` does it.
+const MAILUTILS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/mailutils");
+
+const NEW_MAILDIR: &str = "mkdir -p ~/out/tmp ~/out/new ~/out/cur";
+
+/// What copies all messages of one mailbox into another with its library.
+const MOVEMAIL: &str = "LD_LIBRARY_PATH=$(echo /run/mailutils/usr/lib/*-linux-gnu) exec /run/mailutils/usr/bin/movemail.mailutils --preserve";
+
+fn can_run() -> bool {
+    let is_there = Path::new(MAILUTILS).join("usr/bin/movemail.mailutils").exists();
+    can_run_with(&READERS)
+        && (is_there || skip("mailutils is not unpacked below target/peers/mailutils; .ci/run shows how"))
+}
+
+/// A machine with these mailboxes and all readers.
+fn machine_with_readers(mailbox: &str) -> Machine {
+    let machine = machine(mailbox);
+    let copied = Command::new("cp").args(["-r", MAILUTILS]).arg(machine.path("/run/mailutils")).status();
+    assert!(copied.unwrap().success());
+    fs::write(machine.path("/run/muttrc"), MUTT).unwrap();
+    machine
+}
 
 /// Digests of what a reader has copied.
 const DIGEST: &str = include_str!("readers.py");
@@ -56,8 +84,18 @@ fn odd_messages() -> Vec<String> {
     all
 }
 
-/// The same message as it must be in the mailbox.
+/// The same message as it must be in an mbox.
 fn as_stored(message: &str) -> String {
+    with_quotes(message, ">")
+}
+
+/// As a reader must show it that takes the quotes away.
+fn as_shown(message: &str) -> String {
+    with_quotes(message, "")
+}
+
+/// Without the notes of other readers, and with this before lines that would begin a message.
+fn with_quotes(message: &str, quote: &str) -> String {
     let (header, body) = message.split_once("\n\n").unwrap_or((message.trim_end(), ""));
     let notes = ["Status:", "X-Status:", "Content-Length:", "Lines:", "X-UID:", "X-IMAPbase:", "From ", ">From "];
     let mut stored = String::new();
@@ -66,7 +104,7 @@ fn as_stored(message: &str) -> String {
     }
     stored.push('\n');
     for line in body.split_inclusive('\n') {
-        let quote = if line.trim_start_matches('>').starts_with("From ") { ">" } else { "" };
+        let quote = if line.trim_start_matches('>').starts_with("From ") { quote } else { "" };
         write!(stored, "{quote}{line}").unwrap();
     }
     stored
@@ -82,16 +120,32 @@ fn digests(machine: &Machine, kind: &str, path: &str) -> Vec<String> {
 fn deliver_all(machine: &Machine, messages: &[String], stored: fn(&str) -> String) -> Vec<String> {
     let mut client = Client::start(machine, "");
     assert!(client.reply().starts_with("220 "));
-    fs::create_dir(machine.path("/run/wanted")).unwrap();
     for (at, message) in messages.iter().enumerate() {
         let lines = message
             .split_terminator('\n')
             .map(|line| format!("{}{line}\n", if line.starts_with('.') { "." } else { "" }));
         let said = client.deliver("", "her", &lines.collect::<String>());
         assert!(said.ends_with(" Saved"), "{at}: {said}");
-        fs::write(machine.path(&format!("/run/wanted/{at:05}")), stored(message)).unwrap();
+    }
+    digests_of(machine, messages, stored)
+}
+
+/// The digests of what a reader must show.
+fn digests_of(machine: &Machine, messages: &[String], shown: fn(&str) -> String) -> Vec<String> {
+    let folder = machine.path("/run/wanted");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    for (at, message) in messages.iter().enumerate() {
+        fs::write(folder.join(format!("{at:05}")), shown(message)).unwrap();
     }
     digests(machine, "--files", "/run/wanted")
+}
+
+/// What was found, in the order in which it is wanted; what is not wanted comes last.
+fn in_order_of(wanted: &[String], mut found: Vec<String>) -> Vec<String> {
+    let place: HashMap<&String, usize> = wanted.iter().enumerate().map(|(at, digest)| (digest, at)).collect();
+    found.sort_by_key(|digest| place.get(digest).copied().unwrap_or(usize::MAX));
+    found
 }
 
 /// What mutt is told: all to another mailbox.
@@ -99,11 +153,11 @@ const MUTT: &str = "set folder=/home/her\nset confirmappend=no\nset confirmcreat
     push \"<tag-pattern><kill-line>~A<enter><tag-prefix><copy-message><kill-line>/home/her/out<enter><exit>\"\n";
 
 #[test]
-fn five_readers_find_every_odd_message_of_an_mbox_whole() {
-    if !can_run_with(&READERS) {
+fn six_readers_find_every_odd_message_of_an_mbox_whole() {
+    if !can_run() {
         return;
     }
-    let machine = machine("mbox:/var/mail/%u");
+    let machine = machine_with_readers("mbox:/var/mail/%u");
     let mut messages = odd_messages();
     messages.push(format!(
         "Subject: large\n\n{}",
@@ -113,8 +167,10 @@ fn five_readers_find_every_odd_message_of_an_mbox_whole() {
     let wanted = deliver_all(&machine, &messages, as_stored);
     // A line ends at its NUL for bsd-mailx, which is written in C.
     let cut = digests(&machine, "--cut", "/run/wanted");
-    assert_eq!((wanted.len(), cut.len()), (messages.len(), messages.len()));
-    fs::write(machine.path("/run/muttrc"), MUTT).unwrap();
+    // mailutils takes the quotes away.
+    let shown = digests_of(&machine, &messages, as_shown);
+    assert!([&wanted, &cut, &shown].iter().all(|digests| digests.len() == messages.len()));
+    let mailutils = format!("{NEW_MAILDIR}; {MOVEMAIL} mbox:/home/her/box maildir:/home/her/out");
     let dovecot = "doveadm -c /dev/null -o mail_location=mbox:/home/her/mail:INBOX=/home/her/box fetch 'uid text' mailbox INBOX all >~/out";
     for (reader, kind, script) in [
         ("the text itself", "--mbox", "cp ~/box ~/out"),
@@ -126,12 +182,19 @@ fn five_readers_find_every_odd_message_of_an_mbox_whole() {
         ),
         ("s-nail", "--mbox", "echo 'copy * /home/her/out' | MAILRC=/dev/null s-nail -n -# -f ~/box"),
         ("bsd-mailx", "--mbox", "printf 'copy 1-$ /home/her/out\\nx\\n' | bsd-mailx -n -f ~/box"),
+        ("mailutils", "--files", &mailutils),
         ("Dovecot", "--fetched", dovecot),
     ] {
         machine.sh("her", "export HOME=/home/her; rm -rf ~/out ~/box ~/mail; cp /var/mail/her ~/box", b"").good();
         let ended = machine.sh("her", &format!("export HOME=/home/her; cd; {script}"), b"");
         let found = digests(&machine, kind, "/home/her/out");
-        let wanted = if reader == "bsd-mailx" { &cut } else { &wanted };
+        let wanted = match reader {
+            "bsd-mailx" => &cut,
+            "mailutils" => &shown,
+            _ => &wanted,
+        };
+        // The files of a Maildir have no order.
+        let found = if kind == "--files" { in_order_of(wanted, found) } else { found };
         let differs = found.iter().zip(wanted).position(|(found, wanted)| found != wanted);
         let message = differs.map(|at| messages[at].chars().take(300).collect::<String>());
         assert!(
@@ -145,20 +208,42 @@ fn five_readers_find_every_odd_message_of_an_mbox_whole() {
 }
 
 #[test]
-fn dovecot_finds_every_odd_message_of_a_maildir_whole() {
-    if !can_run_with(&READERS) {
+fn four_readers_find_every_odd_message_of_a_maildir_whole() {
+    if !can_run() {
         return;
     }
-    let machine = machine("maildir:~/Maildir");
+    let machine = machine_with_readers("maildir:~/Maildir");
     let messages = odd_messages();
-    let mut wanted = deliver_all(&machine, &messages, str::to_owned);
-    let script = "export HOME=/home/her; doveadm -c /dev/null -o mail_location=maildir:/home/her/Maildir fetch 'uid text' mailbox INBOX all >~/out";
-    let mut files = digests(&machine, "--files", "/home/her/Maildir/new");
-    let ended = machine.sh("her", script, b"");
-    let mut found = digests(&machine, "--fetched", "/home/her/out");
-    for digests in [&mut wanted, &mut files, &mut found] {
-        digests.sort_unstable();
+    let wanted = deliver_all(&machine, &messages, str::to_owned);
+    let mutt = "TERM=xterm exec script -qec 'mutt -n -e \"set mbox_type=Maildir\" -F /run/muttrc -f /home/her/box' /dev/null </dev/null";
+    let mailutils = format!("{NEW_MAILDIR}; {MOVEMAIL} maildir:/home/her/box maildir:/home/her/out");
+    let dovecot =
+        "doveadm -c /dev/null -o mail_location=maildir:/home/her/box fetch 'uid text' mailbox INBOX all >~/out";
+    for (reader, kind, script) in [
+        ("the files themselves", "--files", "cp -r ~/box ~/out"),
+        ("Python", "--python", "cp -r ~/box ~/out"),
+        ("mutt", "--files", mutt),
+        ("mailutils", "--files", &mailutils),
+        ("Dovecot", "--fetched", dovecot),
+    ] {
+        machine.sh("her", "export HOME=/home/her; rm -rf ~/out ~/box; cp -r ~/Maildir ~/box", b"").good();
+        let ended = machine.sh("her", &format!("export HOME=/home/her; cd; {script}"), b"");
+        let found = digests(&machine, kind, "/home/her/out");
+        let lost: Vec<&String> = wanted
+            .iter()
+            .zip(&messages)
+            .filter(|(digest, _)| !found.contains(digest))
+            .map(|(_, message)| message)
+            .collect();
+        assert!(
+            lost.is_empty() && found.len() == wanted.len(),
+            "{reader}: {} of {}, {} not as they were: {:.900?} {}",
+            found.len(),
+            wanted.len(),
+            lost.len(),
+            format!("{lost:?}"),
+            ended.said
+        );
+        println!("{reader}: {} messages, each as it was delivered", found.len());
     }
-    assert!(files == wanted, "the files");
-    assert!(found == wanted, "{} of {}: {}", found.len(), wanted.len(), ended.said);
 }
