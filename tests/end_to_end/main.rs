@@ -46,6 +46,7 @@ mod deliver {
     mod fallback;
     mod held_lists;
     mod login_words;
+    mod mailbox_schedule;
     mod mailboxes;
     mod many_recipients;
     mod mechanisms;

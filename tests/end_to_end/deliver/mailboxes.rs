@@ -208,16 +208,18 @@ fn an_address_that_occurs_twice_gets_one_copy_and_another_spelling_its_own() {
 
 #[test]
 fn a_server_that_serves_one_user_per_connection_gets_a_connection_for_each() {
-    let no_more = "452 4.5.3 one user per connection";
-    let mut local = mailboxes();
-    for connection in 1..=3 {
-        local = local.rule(on(Verb::Rcpt).on_connection(connection).nth_and_later(2).reply(no_more));
+    // The second is Dovecot 2.4's, which counts deliveries to one user.
+    for no_more in ["452 4.5.3 one user per connection", "451 4.3.0 <x> Too many concurrent deliveries for user"] {
+        let mut local = mailboxes();
+        for connection in 1..=3 {
+            local = local.rule(on(Verb::Rcpt).on_connection(connection).nth_and_later(2).reply(no_more));
+        }
+        let local = local.start();
+        let world = world(&Provider::start(), &local);
+        world.send_to(&["root@home.lan", "daemon@home.lan", "bin@home.lan"]).code(0);
+        let said = world.run_once().stderr;
+        assert_eq!((local.received(), local.connections()), (3, 3), "{said}{}", local.transcript());
     }
-    let local = local.start();
-    let world = world(&Provider::start(), &local);
-    world.send_to(&["root@home.lan", "daemon@home.lan", "bin@home.lan"]).code(0);
-    let said = world.run_once().stderr;
-    assert_eq!((local.received(), local.connections()), (3, 3), "{said}{}", local.transcript());
 }
 
 #[test]

@@ -138,3 +138,21 @@ fn mail_to_the_same_users_is_written_by_the_same_few_processes() {
     let serving = "ps -eo stat=,comm= | grep postrider-mailb | grep -cv ^Z";
     wait_for("all to end but the one that listens", || machine.sh("root", serving, b"").printed.trim() == "1");
 }
+
+#[test]
+fn a_forward_file_is_named_by_check_and_not_followed() {
+    if !can_run_with(&["python3"]) {
+        return;
+    }
+    let isp = Provider::setup().start();
+    let machine = machine(&isp, "maildir:~/Maildir");
+    machine.sh("her", "echo friend@away.example >~her/.forward", b"").good();
+    let checked = machine.sh("root", "postrider check", b"");
+    let said = format!("{}{}", checked.printed, checked.said);
+    assert!(said.contains("/home/her/.forward is not read, so mail to her stays in the mailbox"), "{said}");
+    let _listener = Listener::start(&machine);
+    let _runner = Runner::start(&machine);
+    machine.sh("his", "sendmail her", b"Subject: hello\n\ntext\n").good();
+    wait_for("her mail", || files(&machine, "/home/her/Maildir/new").len() == 1);
+    assert_eq!(isp.received(), 0);
+}
