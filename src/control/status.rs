@@ -375,16 +375,18 @@ fn of_accounts(config: Option<&Config>, outages: Health) -> Vec<Reason> {
 }
 
 fn trouble(account: &str, outage: Outage) -> Reason {
-    let Outage { reason, resumes, since, trouble, .. } = outage;
+    let Outage { reason, resumes, next, since, trouble, .. } = outage;
     let (level, kind) = if trouble.is_owners() { (Level::Critical, Kind::Account) } else { (Level::Ok, Kind::Relay) };
     // Our own sentences name it already.
     let named = format!("account {account}");
     let reason = if reason.starts_with(&format!("{named} ")) { reason } else { format!("{named}: {reason}") };
+    let at = |time: Timestamp| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
     let text = match resumes {
-        Some(resumes) => {
-            let at = resumes.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
-            format!("{reason} (it should be over at {at}; trying once an hour until then)")
+        Some(resumes) if resumes > next => {
+            format!("{reason} (it should be over at {}; trying once an hour until then)", at(resumes))
         }
+        // At the time that the server named, or later where it named one before.
+        Some(_) => format!("{reason} (next try at {})", at(next)),
         None => reason,
     };
     Reason::new(level, kind, text).of(account).since(Some(since))

@@ -1,11 +1,14 @@
 //! What a provider says to a login reaches the owner, and the cause follows from what it says; unless a credential
 //! stands in it.
 
+use std::fs;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use support::provider::{Provider, Rule, Setup, Verb, greeting, on};
+use support::wait::wait_for;
 use support::world::World;
 
 /// What log, mailq, status and `test` say of an account at this provider.
@@ -134,4 +137,23 @@ fn the_user_name_in_a_reply_after_the_login_is_an_address_like_others() {
     let world = World::at_home(&isp);
     world.send_to(&["bob@away.example"]).code(0);
     world.run_once().says("not owned by user hisaccount");
+}
+
+#[test]
+fn a_server_that_names_a_second_again_and_again_is_asked_less_and_less_often() {
+    let isp =
+        Provider::setup().rule(on(Verb::Auth).reply("454 4.7.0 Too many login attempts, please wait 1 second")).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    let _runner = world.runner();
+    let outage = || -> Option<Value> {
+        let text = fs::read(world.path("spool/accounts.json")).ok()?;
+        serde_json::from_slice::<Value>(&text).ok()?.as_object()?.values().next().cloned()
+    };
+    wait_for("the second login", || outage().is_some_and(|outage| outage["failures"] == 2));
+    let outage = outage().unwrap();
+    let time = |name: &str| outage[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time("next").duration_since(time("seen")).as_secs() > 60, "{outage}");
+    let said = world.postrider(&["status"]).stdout;
+    assert!(said.contains("next try at") && !said.contains("once an hour"), "{said}");
 }
