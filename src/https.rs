@@ -53,6 +53,8 @@ pub struct Answer {
     pub status: u16,
     /// What its clock says.
     pub date: Option<Timestamp>,
+    /// How long it wants to be left alone, where it says so.
+    pub retry_after: Option<Duration>,
     /// At most what was allowed.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -73,13 +75,29 @@ pub fn post_form(url: &str, fields: &[(&str, &str)], most: u64) -> Result<Answer
     if (300..400).contains(&status) {
         return Err(FetchError::Redirect);
     }
-    let date = response.headers().get("date").and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
+    let field = |name: &str| response.headers().get(name)?.to_str().ok();
+    let date = field("date").and_then(timestamp);
+    let retry_after = field("retry-after").and_then(|value| wait(value, date.unwrap_or_else(Timestamp::now)));
     let body = response.body_mut().with_config().limit(most).read_to_vec();
     Ok(Answer {
         status,
-        date: date.map(|date| date.timestamp()),
+        date,
+        retry_after,
         body: Zeroizing::new(body.map_err(|error| failed(error, most, FORM_TIME))?),
     })
+}
+
+fn timestamp(text: &str) -> Option<Timestamp> {
+    rfc2822::parse(text).ok().map(|date| date.timestamp())
+}
+
+/// Seconds or a date (RFC 9110 section 10.2.3).
+fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    Duration::try_from(timestamp(text)?.duration_since(now)).ok()
 }
 
 /// Posts a text. The web address is a secret, so no error quotes it, and no redirect is followed.

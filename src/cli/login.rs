@@ -15,6 +15,7 @@ use crate::config::{Account, Config, Secret};
 use crate::deliver::oauth::request::{self, Granted, TokenError};
 use crate::deliver::oauth::source::{self, Wanted};
 use crate::deliver::oauth::stored::{self, StoreError};
+use crate::rules::token_refusal::Needs;
 use crate::spool::Spool;
 use crate::spool::account_health::{self, Outage, Trouble};
 
@@ -38,7 +39,7 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
     let oauth = chosen(&config, arguments.account.as_deref())?;
     let (issuer, account) = (&oauth.issuer, &oauth.account);
     if oauth.flow == Flow::Client {
-        source::access_token(oauth, Wanted::Any).map_err(|error| failed(&error))?;
+        source::access_token(oauth, Wanted::Any).map_err(|error| refused(oauth, &error))?;
         print_line!("{issuer} issues tokens to the client of account {account}; no login is needed");
         return Ok(Exit::Ok);
     }
@@ -53,6 +54,9 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
     };
     if let Some(clock) = &granted.clock {
         complain!("postrider: {clock}");
+    }
+    if let Err(error) = &granted.access {
+        return Err(failed(error));
     }
     let refresh = lasting(oauth, &granted)?;
     // The new login takes the place of the old one only when it is on disk.
@@ -126,35 +130,59 @@ fn status(config: &Config, only: Option<&str>) -> Result<Exit, Failure> {
     let health = spool.map(|spool| account_health::current(&spool, Some(config))).unwrap_or_default();
     for (account, oauth) in with_oauth(config).filter(|(account, _)| only.is_none_or(|only| account.name == only)) {
         let (name, issuer, user) = (&account.name, &oauth.issuer, &oauth.username);
-        let day =
-            |time: Timestamp| Zoned::new(time, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
-        match (oauth.flow, stored::look(oauth)?) {
-            (Flow::Client, _) => say(&format!("{name}: {issuer}, as its own client")),
+        let refused = |since: Option<Timestamp>| {
+            let is_new = |outage: &&Outage| since.is_none_or(|since| outage.seen > since);
+            health.get(name).filter(|outage| outage.trouble == Trouble::Login).filter(is_new).map(refused_since)
+        };
+        let (state, is_well) = match (oauth.flow, stored::look(oauth)?) {
+            (Flow::Client, _) => match refused(None) {
+                Some(words) => (format!("as its own client, {words}"), false),
+                None => ("as its own client".to_owned(), true),
+            },
             (Flow::Device | Flow::Browser, Some(login)) => {
-                let (since, renewed) = (day(login.since), day(login.renewed));
-                let is_refused = |outage: &&Outage| outage.trouble == Trouble::Login && outage.seen > login.renewed;
-                let state = match health.get(name).filter(is_refused) {
-                    Some(outage) => {
-                        exit = Exit::Config;
-                        format!("refused since {}; run \"postrider login {name}\"", day(outage.since))
-                    }
-                    None => format!("token renewed {renewed}"),
+                let (words, is_well) = match refused(Some(login.renewed)) {
+                    Some(words) => (words, false),
+                    None => (format!("token renewed {}", day(login.renewed)), true),
                 };
-                say(&format!("{name}: {issuer}, as {user}, logged in {since}, {state}"));
+                (format!("as {user}, logged in {}, {words}", day(login.since)), is_well)
             }
-            (Flow::Device | Flow::Browser, None) => {
-                say(&format!("{name}: {issuer}, not logged in; run \"postrider login {name}\""));
-                exit = Exit::Config;
-            }
+            (Flow::Device | Flow::Browser, None) => (format!("not logged in; run \"postrider login {name}\""), false),
+        };
+        say(&format!("{name}: {issuer}, {state}"));
+        if !is_well {
+            exit = Exit::Config;
         }
     }
     Ok(exit)
+}
+
+/// A refusal has its cure at the end.
+fn refused_since(outage: &Outage) -> String {
+    let (reason, since) = (&outage.reason, day(outage.since));
+    match reason.rsplit_once("; ") {
+        Some((_, cure)) => format!("refused since {since}; {cure}"),
+        None => format!("refused since {since}: {reason}"),
+    }
+}
+
+fn day(time: Timestamp) -> String {
+    Zoned::new(time, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn unkept(error: StoreError) -> Failure {
     match error {
         StoreError::State(error) => error.into(),
         StoreError::Keyring(error) => Failure::new(Exit::Config, error),
+    }
+}
+
+/// The same with what mends a refusal, where another login does not.
+fn refused(oauth: &OAuth, error: &TokenError) -> Failure {
+    let Failure { message, exit } = failed(error);
+    let is_about_login = matches!(error, TokenError::Refused { needs: Needs::Login, .. }) && oauth.flow != Flow::Client;
+    match error.remedy(oauth).filter(|_| !is_about_login) {
+        Some(cure) => Failure::new(exit, format_args!("{message}; {cure}")),
+        None => Failure::new(exit, message),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::config::{ArrivalTables, Config, LeavingTables, Limits};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
-use crate::spool::account_health::{self, Health, Outage};
+use crate::spool::account_health::{self, Health, Outage, Trouble};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
 use crate::spool::history;
@@ -92,7 +92,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     }
     let mut taken_over = config.map(|config| fallback::taken_over(config, spool)).unwrap_or_default();
     taken_over.retain(|reason| reason.subject.as_ref().is_none_or(|account| !outages.contains_key(account)));
-    report.extend(of_accounts(config, outages));
+    report.extend(of_accounts(config, outages, Lateness { now, after: warn_after }));
     report.extend(taken_over);
     report.extend(config.and_then(own_mailbox::unusable));
     report.extend(counted(&figures));
@@ -363,20 +363,33 @@ fn name_of(submitter: &Submitter) -> String {
 }
 
 /// What keeps accounts from sending: what deliveries met, and what shows beforehand of those that met nothing yet.
-fn of_accounts(config: Option<&Config>, outages: Health) -> Vec<Reason> {
+fn of_accounts(config: Option<&Config>, outages: Health, lateness: Lateness) -> Vec<Reason> {
     let beforehand = config.map(account_files::unusable).unwrap_or_default().into_iter();
     let is_new = |reason: &Reason| {
         let outage = reason.subject.as_ref().and_then(|account| outages.get(account));
         outage.is_none_or(|outage| !outage.trouble.is_owners())
     };
     let mut reasons: Vec<Reason> = beforehand.filter(is_new).collect();
-    reasons.extend(outages.into_iter().map(|(account, outage)| trouble(shown_account(&account), outage)));
+    let trouble = |(account, outage): (String, Outage)| trouble(shown_account(&account), outage, lateness);
+    reasons.extend(outages.into_iter().map(trouble));
     reasons
 }
 
-fn trouble(account: &str, outage: Outage) -> Reason {
+/// When trouble that passes by itself has lasted long enough for a warning.
+#[derive(Clone, Copy)]
+struct Lateness {
+    now: Timestamp,
+    after: Duration,
+}
+
+fn trouble(account: &str, outage: Outage, lateness: Lateness) -> Reason {
     let Outage { reason, resumes, next, since, trouble, .. } = outage;
-    let (level, kind) = if trouble.is_owners() { (Level::Critical, Kind::Account) } else { (Level::Ok, Kind::Relay) };
+    let lasted = Duration::try_from(lateness.now.duration_since(since)).unwrap_or_default();
+    let (level, kind) = match trouble {
+        Trouble::Login | Trouble::Setup => (Level::Critical, Kind::Account),
+        Trouble::Relay if lasted >= lateness.after => (Level::Warning, Kind::Relay),
+        Trouble::Relay => (Level::Ok, Kind::Relay),
+    };
     // Our own sentences name it already.
     let named = format!("account {account}");
     let reason = if reason.starts_with(&format!("{named} ")) { reason } else { format!("{named}: {reason}") };

@@ -1,5 +1,6 @@
 //! Mail out: the plan of an attempt, the session with the relay, and reports. The only user of lettre's client types.
 
+pub mod confidential;
 pub mod digest;
 pub mod dsn;
 pub mod history_record;

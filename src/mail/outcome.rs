@@ -2,6 +2,7 @@
 //! a session, failures. What follows from them is decided in `rules::trouble`.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +169,8 @@ pub enum Seen {
     Refused(Enhanced, String),
     /// The issuer of our tokens refuses the login, before any server sees one; its words, with the way out.
     LoginRefused(String),
+    /// The issuer of our tokens wants to be left alone for so long; our words.
+    IssuerBusy(String, Duration),
     /// We did not go on, for a reason on this machine (an unreadable password ...); our words, with the way out.
     Local(String),
 }
@@ -184,6 +187,7 @@ impl fmt::Display for Seen {
             | Self::Refused(_, text)
             | Self::Unreachable(text)
             | Self::LoginRefused(text)
+            | Self::IssuerBusy(text, _)
             | Self::Local(text) => f.write_str(text),
             Self::Tls(problem) => problem.fmt(f),
         }

@@ -86,6 +86,6 @@ pub fn likely_cause(fact: &Fact, place: Place<'_>) -> Option<String> {
             Some("the server is busy or limits its clients: wait a few minutes and try again".to_owned())
         }
         (_, Seen::Timeout) => Some("the server is slow or the connection was lost: try again, or raise `timeout`".to_owned()),
-        (_, Seen::Reply(_) | Seen::Refused(..) | Seen::Closed | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_)) => None,
+        (_, Seen::Reply(_) | Seen::Refused(..) | Seen::Closed | Seen::Failed(_) | Seen::IssuerBusy(..) | Seen::Unreachable(_) | Seen::Garbage(_)) => None,
     }
 }

@@ -26,4 +26,5 @@ pub mod route;
 pub mod server_order;
 pub mod session_restarts;
 pub mod submission;
+pub mod token_refusal;
 pub mod trouble;

@@ -106,7 +106,7 @@ pub struct Classification {
     pub verdict: Verdict,
     /// What a refusal means; `None` for what is not the server's refusal.
     pub meaning: Option<Meaning>,
-    /// How long the server's words say to wait; 24 hours at most.
+    /// How long the server, or the issuer of our tokens, says to wait; 24 hours at most.
     pub wait: Option<Duration>,
 }
 
@@ -125,7 +125,11 @@ pub fn classify(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -
     // A session that ends between messages means none of them.
     let stage = Stage::of(fact.phase).filter(|stage| *stage != Stage::Idle);
     let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else {
-        return Classification::of(by_place(fact));
+        let wait = match &fact.seen {
+            Seen::IssuerBusy(_, wait) => Some(*wait),
+            _ => None,
+        };
+        return Classification { wait, ..Classification::of(by_place(fact)) };
     };
     if !(400..600).contains(&reply.code) || is_about_the_address(stage, reply) {
         return Classification::of(by_place(fact));
@@ -209,7 +213,7 @@ fn verdict(consequence: Consequence) -> Verdict {
 fn by_place(fact: &Fact) -> Verdict {
     match fact.phase {
         // An issuer of tokens that cannot be reached.
-        Phase::Credential if matches!(fact.seen, Seen::Failed(_)) => Verdict::Relay,
+        Phase::Credential if matches!(fact.seen, Seen::Failed(_) | Seen::IssuerBusy(..)) => Verdict::Relay,
         Phase::Credential if matches!(fact.seen, Seen::LoginRefused(_)) => Verdict::Account(AccountTrouble::Login),
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         // What some servers do in place of a 421 to one connection more than they allow. Where no other is open, it is
@@ -244,6 +248,7 @@ fn outside_login_and_transaction(seen: &Seen) -> Verdict {
         | Seen::Closed
         | Seen::Timeout
         | Seen::Failed(_)
+        | Seen::IssuerBusy(..)
         | Seen::Unreachable(_)
         | Seen::Garbage(_)
         | Seen::Tls(_) => Verdict::Relay,
@@ -261,6 +266,7 @@ fn at_login(seen: &Seen) -> Verdict {
         | Seen::Closed
         | Seen::Timeout
         | Seen::Failed(_)
+        | Seen::IssuerBusy(..)
         | Seen::Unreachable(_)
         | Seen::Garbage(_)
         | Seen::Tls(_) => Verdict::Relay,
@@ -271,7 +277,7 @@ fn in_transaction(fact: &Fact) -> Verdict {
     match &fact.seen {
         Seen::Reply(reply) => reply_in_transaction(fact.phase, reply),
         Seen::Refused(..) => Verdict::Refused,
-        Seen::Local(_) | Seen::LoginRefused(_) | Seen::NotOffered(_) => Verdict::Deferred,
+        Seen::Local(_) | Seen::LoginRefused(_) | Seen::IssuerBusy(..) | Seen::NotOffered(_) => Verdict::Deferred,
         Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_) | Seen::Tls(_) => {
             match fact.phase {
                 Phase::FinalDot => Verdict::Unknown,
@@ -338,7 +344,7 @@ pub fn enhanced(fact: &Fact, verdict: Verdict) -> Enhanced {
         Seen::Refused(given, _) => *given,
         Seen::Timeout | Seen::Closed => own(4, 2),
         Seen::Failed(_) if fact.phase == Phase::Resolve => own(4, 3),
-        Seen::Failed(_) | Seen::Unreachable(_) => own(4, 1),
+        Seen::Failed(_) | Seen::IssuerBusy(..) | Seen::Unreachable(_) => own(4, 1),
         Seen::Garbage(_) => own(5, 0),
         Seen::Tls(TlsProblem::Certificate(_) | TlsProblem::Ours(_) | TlsProblem::Handshake(_)) => own(7, 5),
         Seen::NotOffered(_) => own(7, 4),

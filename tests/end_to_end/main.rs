@@ -110,6 +110,7 @@ mod cli {
     pub mod status;
     mod status_ahead;
     mod test_command;
+    mod token_answers;
     mod token_endpoint;
     mod unread;
 }

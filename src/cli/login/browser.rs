@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead as _, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,11 +13,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::failed;
+use super::refused;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print::say;
 use crate::config::Secret;
 use crate::config::oauth::OAuth;
+use crate::deliver::confidential::{Confidential, WITHHELD};
 use crate::deliver::oauth::request::{self, Granted};
 use crate::mail::printable::printable;
 use crate::tls::fingerprint::sha256;
@@ -38,14 +40,24 @@ pub(super) fn run(oauth: &OAuth, secret: Option<&Secret>) -> Result<Granted, Fai
     let redirect = format!("http://{}:{port}", oauth.loopback);
     let (state, verifier) = (random()?, Secret::new(random()? + &random()?));
     show(&address(oauth, &redirect, &state, &verifier)?, port);
-    let code = wait(&listener, &typed(), &state)?;
+    let mut confidential = Confidential::default();
+    for text in [state.as_str(), verifier.expose(), secret.map_or("", |secret| secret.expose())] {
+        confidential.add_token(text);
+    }
+    let code = wait(&listener, &typed(), &Arc::new(Ours { state, confidential }))?;
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", code.expose()),
         ("redirect_uri", redirect.as_str()),
         ("code_verifier", verifier.expose()),
     ];
-    request::token(oauth, secret, &fields).map_err(|error| failed(&error))
+    request::token(oauth, secret, &fields).map_err(|error| refused(oauth, &error))
+}
+
+/// What tells this login from others, and what no text about it may show.
+struct Ours {
+    state: String,
+    confidential: Confidential,
 }
 
 /// Where the browser goes.
@@ -95,21 +107,21 @@ fn typed() -> Receiver<String> {
 }
 
 /// Waits for the browser or for a pasted address, whichever comes first.
-fn wait(listener: &TcpListener, typed: &Receiver<String>, state: &str) -> Result<Secret, Failure> {
+fn wait(listener: &TcpListener, typed: &Receiver<String>, ours: &Arc<Ours>) -> Result<Secret, Failure> {
     let ends = Instant::now() + PATIENCE;
     let (heard, answers) = mpsc::channel();
     while Instant::now() < ends {
         // Each in a thread of its own: whoever connects and says nothing keeps nobody from being heard.
         if let Ok((stream, _)) = listener.accept() {
-            let (heard, state) = (heard.clone(), state.to_owned());
-            thread::spawn(move || of_browser(&stream, &state).map(|answer| heard.send(answer)));
+            let (heard, ours) = (heard.clone(), Arc::clone(ours));
+            thread::spawn(move || of_browser(&stream, &ours).map(|answer| heard.send(answer)));
         }
         if let Ok(answer) = answers.try_recv() {
             return answer;
         }
         match typed.try_recv() {
             Ok(line) if line.trim().is_empty() => {}
-            Ok(line) => match query_of(line.trim()).map(|query| read(query, state)) {
+            Ok(line) => match query_of(line.trim()).map(|query| read(query, ours)) {
                 Some(Reply::Ours(answer)) => return answer,
                 Some(Reply::Foreign) => {
                     say("that address is not from this login (its `state` is another); paste the last one");
@@ -141,10 +153,10 @@ enum Reply {
 }
 
 /// The first request that belongs to this login ends it; any other is told off.
-fn of_browser(stream: &TcpStream, state: &str) -> Option<Result<Secret, Failure>> {
+fn of_browser(stream: &TcpStream, ours: &Ours) -> Option<Result<Secret, Failure>> {
     let line = request_line(stream).ok()?;
     let target = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
-    let reply = target.and_then(query_of).map(|query| read(query, state));
+    let reply = target.and_then(query_of).map(|query| read(query, ours));
     let (status, text, answer) = match reply {
         Some(Reply::Ours(answer)) => {
             ("200 OK", "postrider has received the answer of your provider. You can close this page.", Some(answer))
@@ -200,16 +212,28 @@ fn field(query: &str, name: &str) -> Option<String> {
 }
 
 /// `state` proves that the answer is to this login's question (RFC 6749 section 10.12).
-fn read(query: &str, state: &str) -> Reply {
-    if field(query, "state").as_deref() != Some(state) {
+fn read(query: &str, ours: &Ours) -> Reply {
+    if field(query, "state").as_ref() != Some(&ours.state) {
         return Reply::Foreign;
     }
+    let code = field(query, "code").map(Secret::new);
     if let Some(error) = field(query, "error") {
-        let words = field(query, "error_description").map_or_else(String::new, |text| format!(" ({text})"));
-        let message = printable(&format!("the login was refused: {error}{words}; nothing was stored"));
+        let description = field(query, "error_description").unwrap_or_default();
+        let is_shown =
+            |text: &str| code.as_ref().is_some_and(|code| !code.expose().is_empty() && text.contains(code.expose()));
+        let told = |text: &str| {
+            let told = if is_shown(text) { WITHHELD } else { ours.confidential.without_secrets(text) };
+            printable(told).chars().take(300).collect::<String>()
+        };
+        let words = match told(&description).as_str() {
+            "" => String::new(),
+            WITHHELD => format!(" {WITHHELD}"),
+            text => format!(" ({text})"),
+        };
+        let message = format_args!("the login was refused: {}{words}; nothing was stored", told(&error));
         return Reply::Ours(Err(Failure::new(Exit::Unavailable, message)));
     }
-    Reply::Ours(Ok(Secret::new(field(query, "code").unwrap_or_default())))
+    Reply::Ours(Ok(code.unwrap_or_else(|| Secret::new(String::new()))))
 }
 
 /// 32 random bytes as text that needs no encoding in an address.

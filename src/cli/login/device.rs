@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::failed;
+use super::{failed, refused};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print::{self, say};
 use crate::config::Secret;
@@ -42,6 +42,11 @@ fn refused_at_once(error: &TokenError) -> Failure {
     Failure::new(exit, format_args!("{message}{hint}"))
 }
 
+/// Whether the service, or something in front of it, has too much to do at the moment.
+fn is_busy(error: &TokenError) -> bool {
+    matches!(error, TokenError::Unavailable { status: 408 | 429 | 500.., .. })
+}
+
 fn show(oauth: &OAuth, code: &DeviceCode) {
     say(&format!("Open {} in any browser, and enter the code {}", code.address, code.user));
     say(&format!("Log in there as {}, and agree.", oauth.username));
@@ -67,8 +72,6 @@ fn ask(oauth: &OAuth, secret: Option<&Secret>, code: &DeviceCode) -> Result<Gran
         }
         match request::token(oauth, secret, &[("grant_type", GRANT), ("device_code", code.device.expose())]) {
             Ok(granted) => return Ok(granted),
-            // Back off, and ask on (RFC 8628 section 3.5).
-            Err(TokenError::Unavailable { .. }) => interval = (interval * 2).min(LONGEST_INTERVAL),
             Err(error) => match error.code() {
                 Some("authorization_pending") => {}
                 Some("slow_down") => interval += SLOWER,
@@ -77,8 +80,10 @@ fn ask(oauth: &OAuth, secret: Option<&Secret>, code: &DeviceCode) -> Result<Gran
                     let message = format_args!("{} says that the login was refused; nothing was stored", oauth.issuer);
                     return Err(Failure::new(Exit::Unavailable, message));
                 }
-                Some(_) => return Err(failed(&error)),
-                None => {
+                // Back off, and ask on (RFC 8628 section 3.5).
+                _ if is_busy(&error) => interval = (interval * 2).min(LONGEST_INTERVAL),
+                _ if !matches!(error, TokenError::Endpoint { .. }) => return Err(refused(oauth, &error)),
+                _ => {
                     let message =
                         format_args!("{error}; the answer cannot be requested twice, so run the command again");
                     return Err(Failure::new(Exit::TempFail, message));

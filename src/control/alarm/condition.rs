@@ -163,7 +163,14 @@ fn of_account(config: &Config, name: &str, trouble: Option<&Outage>) -> (String,
             (format!("account {name} cannot reach its provider"), cure)
         }
         Some(Trouble::Login) if config.account(name).is_some_and(is_oauth) => {
-            (format!("the provider rejects the login of account {name}"), format!("run `postrider login {name}`"))
+            // Another login mends neither a client that is refused nor a wrong scope.
+            let is_cure = trouble.is_some_and(|outage| outage.reason.contains(&format!("postrider login {name}")));
+            let cure = if is_cure {
+                format!("run `postrider login {name}`")
+            } else {
+                "`postrider status` says why".to_owned()
+            };
+            (format!("the provider rejects the login of account {name}"), cure)
         }
         Some(Trouble::Login) => {
             let cure = format!("run `postrider password set {name}`, then `postrider flush`");

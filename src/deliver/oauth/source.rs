@@ -73,6 +73,7 @@ pub fn access_token(oauth: &OAuth, wanted: Wanted<'_>) -> Result<Secret, TokenEr
     if let Some(words) = clock {
         log::clock_differs(&oauth.account, words);
     }
+    let access = access?;
     let until = asked + lifetime.saturating_sub(AHEAD.min(lifetime / 2));
     known.access = Some(Access { token: access.clone(), until });
     Ok(access)

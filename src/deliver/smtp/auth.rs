@@ -17,12 +17,12 @@ use zeroize::Zeroizing;
 use super::connection::{Session, local};
 use super::credential;
 use super::login_history::{LoginHistory, Other, Rejection};
-use super::sasl::confidential::Confidential;
 use super::sasl::exchange::{Exchange, Plus, Surroundings, TokenReport};
 use super::sasl::{self, Bindable, Cover, Login};
 use super::stream::AuthReply;
 use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism};
+use crate::deliver::confidential::Confidential;
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 use crate::rules::classify;
 use crate::rules::meaning::{self, Meaning, Stage};
@@ -286,7 +286,11 @@ enum Ended {
 
 /// Runs the exchange of one mechanism. Later replies on the connection that repeat what was sent are not kept.
 fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mechanism) -> Result<Ended, Fact> {
-    let mut confidential = Confidential::new(login);
+    let password = login.password.as_ref().map_or("", |secret| secret.expose());
+    let mut confidential = Confidential::of_login(login.username.as_deref().unwrap_or_default(), password);
+    if mechanism.wants_token() {
+        confidential.add_token(password);
+    }
     let ended = exchange_messages(session, login, relay, mechanism, &mut confidential);
     session.stream.withhold(confidential);
     ended

@@ -371,7 +371,7 @@ fn take_leave(session: Session, fact: &Fact) {
     let listens = match &fact.seen {
         Seen::Reply(reply) => reply.code != 421,
         // For example before a password would be sent in clear text. The connection still works.
-        Seen::NotOffered(_) | Seen::Refused(..) | Seen::LoginRefused(_) | Seen::Local(_) => true,
+        Seen::NotOffered(_) | Seen::Refused(..) | Seen::LoginRefused(_) | Seen::IssuerBusy(..) | Seen::Local(_) => true,
         Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_) | Seen::Tls(_) => {
             false
         }

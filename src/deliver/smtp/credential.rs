@@ -2,10 +2,12 @@
 
 use super::sasl::exchange::TokenReport;
 use super::sasl::{Certificate, Login};
+use crate::config::oauth::{Flow, OAuth};
 use crate::config::{Account, Password, Secret};
 use crate::deliver::oauth::request::TokenError;
 use crate::deliver::oauth::source::{self, Wanted};
 use crate::mail::outcome::{Reply, Seen};
+use crate::rules::token_refusal;
 
 /// Reads the credential. Called before any connection is opened.
 ///
@@ -16,7 +18,7 @@ pub(crate) fn credential(account: &Account) -> Result<Option<Login>, Seen> {
     let certificate = if account.tls_client.is_some() { Certificate::Shown } else { Certificate::None };
     let password = match (&account.oauth, &account.password) {
         (Some(oauth), _) => {
-            Some(source::access_token(oauth, Wanted::Any).map_err(|error| without_token(account, &error))?)
+            Some(source::access_token(oauth, Wanted::Any).map_err(|error| without_token(oauth, &error))?)
         }
         (None, Some(password)) => Some(password.fetch().map_err(|error| Seen::Local(error.to_string()))?),
         (None, None) => None,
@@ -42,18 +44,19 @@ pub(crate) fn credential(account: &Account) -> Result<Option<Login>, Seen> {
 }
 
 /// Without a token there is no login. A token endpoint that is down is trouble that passes; a refusal needs the owner.
-fn without_token(account: &Account, error: &TokenError) -> Seen {
-    let name = &account.name;
-    match error.code() {
-        Some("temporarily_unavailable" | "server_error" | "slow_down") => Seen::Failed(error.to_string()),
-        Some("invalid_client" | "unauthorized_client") => {
-            Seen::LoginRefused(format!("{error}; check client_id and client_secret in [account.{name}]"))
-        }
-        Some(_) => Seen::LoginRefused(format!("{error}; run \"postrider login {name}\"")),
-        None => match error {
-            TokenError::Local(_) => Seen::Local(error.to_string()),
-            _ => Seen::Failed(error.to_string()),
+fn without_token(oauth: &OAuth, error: &TokenError) -> Seen {
+    match error {
+        TokenError::Refused { .. } => match error.remedy(oauth) {
+            Some(cure) => Seen::LoginRefused(format!("{error}; {cure}")),
+            None => Seen::LoginRefused(error.to_string()),
         },
+        TokenError::Unavailable { wait: Some(wait), .. } => {
+            Seen::IssuerBusy(error.to_string(), token_refusal::wait(*wait))
+        }
+        TokenError::Unavailable { .. } | TokenError::Endpoint { .. } | TokenError::Busy(_) => {
+            Seen::Failed(error.to_string())
+        }
+        TokenError::Local(_) => Seen::Local(error.to_string()),
     }
 }
 
@@ -67,7 +70,7 @@ pub(crate) fn renewed(
         (Some(oauth), _, Some(rejected)) => {
             note("the token was rejected; asking for a new one");
             let fresh = source::access_token(oauth, Wanted::OtherThan(rejected));
-            fresh.map(Some).map_err(|error| without_token(account, &error))
+            fresh.map(Some).map_err(|error| without_token(oauth, &error))
         }
         (None, Some(source @ Password::Command(_)), _) => {
             note("the token was rejected; running the password command for a new one");
@@ -82,10 +85,19 @@ pub(crate) fn renewed(
 /// server whose own check is down, the best token gets the same 535.
 pub(crate) fn rejected_again(account: &Account, reply: &Reply, report: Option<TokenReport>) -> Seen {
     let name = &account.name;
+    // Nobody logs in where the client is its own user.
+    let is_client = account.oauth.as_ref().is_some_and(|oauth| oauth.flow == Flow::Client);
     match report {
-        Some(TokenReport::InsufficientScope) => Seen::LoginRefused(format!(
-            "{reply}: the token does not include sending mail; check `scope` in [account.{name}] and the permissions of the \
-             registered client, then run \"postrider login {name}\""
+        Some(TokenReport::InsufficientScope) => {
+            let login = if is_client { String::new() } else { format!(", then run \"postrider login {name}\"") };
+            Seen::LoginRefused(format!(
+                "{reply}: the token does not include sending mail; check `scope` in [account.{name}] and the permissions of \
+                 the registered client{login}"
+            ))
+        }
+        Some(TokenReport::Rejected) if is_client => Seen::LoginRefused(format!(
+            "{reply}: the server rejects a new token as well; check that the registered client may send mail as the user that \
+             `username` in [account.{name}] names"
         )),
         Some(TokenReport::Rejected) => Seen::LoginRefused(format!(
             "{reply}: the server rejects a new token as well; run \"postrider login {name}\", as the user that `username` \

@@ -19,7 +19,7 @@ use crate::rules::trouble::{self, Verdict};
 /// it would be the second wrong login of one attempt.
 pub(super) fn is_account_trouble(fact: &Fact, account: &Account) -> bool {
     match (&fact.phase, &fact.seen) {
-        (_, Seen::Local(_) | Seen::LoginRefused(_) | Seen::Tls(TlsProblem::Ours(_)))
+        (_, Seen::Local(_) | Seen::LoginRefused(_) | Seen::IssuerBusy(..) | Seen::Tls(TlsProblem::Ours(_)))
         | (Phase::Auth, Seen::NotOffered(_)) => true,
         (Phase::Ehlo | Phase::StartTls | Phase::Auth, Seen::Reply(reply)) => {
             let classification = trouble::classify(fact, &trouble::Session::before_login(account), |_| Repeated::No);

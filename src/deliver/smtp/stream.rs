@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use super::lines::Lines;
 use super::observer::{Observer, Step};
 use super::reply::{Gathered, MAX_REPLY, Progress, ReplyError, cleaned};
-use super::sasl::confidential::Confidential;
 use super::socket::{Connected, Socket};
+use crate::deliver::confidential::{Confidential, WITHHELD};
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
 use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
 
@@ -367,8 +367,8 @@ fn within(keep: Keep, reply: Reply) -> Reply {
         Keep::Text => reply,
         Keep::Code => {
             let text = match reply.enhanced {
-                Some(enhanced) => format!("{enhanced} (text withheld)"),
-                None => "(text withheld)".to_owned(),
+                Some(enhanced) => format!("{enhanced} {WITHHELD}"),
+                None => WITHHELD.to_owned(),
             };
             Reply { text, ..reply }
         }

@@ -14,6 +14,8 @@ use support::world::World;
 pub struct Script {
     /// Answers to come, before anything else: status and body.
     pub next: Vec<(u16, Value)>,
+    /// The same, as they are sent, before those.
+    pub raw: Vec<Vec<u8>>,
     /// The refresh token that is good now.
     pub refresh: String,
     /// Tokens granted so far.
@@ -97,6 +99,9 @@ fn answer(script: &Mutex<Script>, isp: &Provider, request: &str) -> Vec<u8> {
                 "verification_uri": "https://issuer.example/device",
             }),
         );
+    }
+    if !script.raw.is_empty() {
+        return script.raw.remove(0);
     }
     if !script.next.is_empty() {
         let (status, body) = script.next.remove(0);

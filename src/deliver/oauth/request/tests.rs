@@ -27,35 +27,31 @@ fn oauth() -> OAuth {
 }
 
 fn refusal(status: u16, body: &str) -> TokenError {
-    let answer = Answer { status, date: None, body: Zeroizing::new(body.as_bytes().to_vec()) };
-    read::<TokenReply>(&oauth(), &answer).map(|_| ()).unwrap_err()
+    let body = Zeroizing::new(body.as_bytes().to_vec());
+    let oauth = oauth();
+    Asked::new(&oauth, None, &[]).refusal(&Answer { status, date: None, retry_after: None, body })
 }
 
 #[test]
 fn a_refusal_is_in_the_services_words_and_anything_else_is_the_endpoints_trouble() {
     let expired =
         refusal(400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been revoked.\\nTrace: 1\"}");
-    assert!(expired.is_invalid_grant());
+    assert!(matches!(expired, TokenError::Refused { needs: Needs::Login, .. }));
     assert_eq!(expired.to_string(), "Issuer refused: invalid_grant (Token has been revoked.)");
-    for (status, body) in [
-        (500, "{\"error\":\"server_error\"}"),
-        (503, ""),
-        (200, "<html>secret</html>"),
-        (200, "{\"token\":\"secret\"}"),
-        (404, "Not found"),
-    ] {
+    assert_eq!(expired.remedy(&oauth()).as_deref(), Some("run \"postrider login work\""));
+    let busy = refusal(429, "{\"error\":\"slow_down\"}");
+    assert_eq!(busy.to_string(), "the token endpoint of Issuer answered with status 429: slow_down");
+    assert_eq!((busy.code(), busy.remedy(&oauth())), (Some("slow_down"), None));
+    for (status, body) in [(500, ""), (503, "<html>secret</html>"), (404, "Not found"), (400, "{\"token\":\"secret\"}")]
+    {
         let error = refusal(status, body);
-        assert_eq!((error.code(), error.to_string().contains("secret")), (None, false), "{error}");
+        assert!(matches!(error, TokenError::Unavailable { code: None, .. }), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 }
 
 #[test]
-fn lifetimes_and_intervals_are_numbers_texts_or_missing() {
-    let seconds = |text: &str| serde_json::from_str::<Seconds>(text).unwrap().duration();
-    assert_eq!(seconds("3599"), Some(Duration::from_secs(3599)));
-    assert_eq!(seconds("\"3600\""), Some(Duration::from_hours(1)));
-    assert_eq!((seconds("-1"), seconds("\"soon\"")), (None, None));
-    assert_eq!((seconds("1e18"), seconds("1e300")), (Some(LONGEST), None), "no sum with a time overflows");
+fn a_query_holds_whatever_a_value_has() {
     assert_eq!(
         query(&[("scope", "https://x.example/a b"), ("q", "~é")]),
         "scope=https%3A%2F%2Fx.example%2Fa%20b&q=~%C3%A9"

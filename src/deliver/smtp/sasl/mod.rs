@@ -1,7 +1,6 @@
 //! SASL (RFC 4954): selects the mechanism and decides whether a secret may be sent at all. Pure. `exchange` and
 //! `scram` have the messages of each mechanism; `auth` runs the exchange.
 
-pub(crate) mod confidential;
 pub mod exchange;
 mod message;
 mod scram;

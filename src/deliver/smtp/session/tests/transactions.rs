@@ -43,6 +43,7 @@ fn shown(facts: &[Fact]) -> Vec<String> {
             | Seen::Unreachable(_)
             | Seen::Garbage(_)
             | Seen::LoginRefused(_)
+            | Seen::IssuerBusy(..)
             | Seen::Local(_)
             | Seen::NotOffered(_)
             | Seen::Tls(_) => {
