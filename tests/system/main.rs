@@ -51,6 +51,7 @@ mod deliver {
 }
 mod init {
     mod providers;
+    mod published;
     mod scene;
 }
 mod config {

@@ -5,18 +5,22 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::autoconfig;
+use super::autoconfig::{self, Credential, name_in_dns};
 use crate::cli::ask::say;
 use crate::config::providers::{Provider, Tls};
 use crate::config::read;
 use crate::config::relay::{Lookup, Relay};
-use crate::deliver::smtp::dns;
+use crate::deliver::smtp::dns::{self, NoHosts};
 use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::Nobody;
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;
+use crate::mail::printable::printable;
 use crate::sys::host;
+
+/// So many targets of service records are asked at most.
+const MOST_TARGETS: usize = 4;
 
 /// Whether anything may be looked up or connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(in crate::cli) struct Found {
     pub(super) username: Option<String>,
     /// Who runs it, where that is known.
     pub(super) provider: Option<&'static Provider>,
+    /// What it takes.
+    pub(super) credential: Credential,
     /// Why it may be used.
     pub(super) source: Source,
 }
@@ -53,6 +59,8 @@ pub(super) enum Source {
     Guess,
     /// The same, but nobody answers there.
     Nowhere,
+    /// The domain says that it has none; the name is of no use.
+    Denied,
 }
 
 impl Found {
@@ -65,8 +73,8 @@ impl Found {
     pub(super) fn is_safe_for(&self, domain: &str) -> bool {
         match self.source {
             Source::Known => true,
-            Source::Network => dns::is_within(domain, self.host()),
-            Source::Guess | Source::Nowhere => false,
+            Source::Network => dns::is_within(&name_in_dns(domain), self.host()),
+            Source::Guess | Source::Nowhere | Source::Denied => false,
         }
     }
 }
@@ -86,6 +94,7 @@ pub(in crate::cli) fn written(answer: &str) -> Result<Found, String> {
         tls: server.and_then(|server| unusual(server.tls, server.port)),
         username: None,
         provider,
+        credential: Credential::Any,
         source: Source::Known,
     })
 }
@@ -119,7 +128,7 @@ pub(super) enum CentralDatabase {
 
 /// The server for this address, by the first way that leads to one.
 pub(super) fn find(address: &Address, network: Network, central: CentralDatabase) -> Found {
-    let domain = address.domain();
+    let domain = &*name_in_dns(address.domain());
     if let Some(provider) = Provider::of_domain(domain)
         && let Some(found) = of_provider(provider, Source::Known)
     {
@@ -129,8 +138,15 @@ pub(super) fn find(address: &Address, network: Network, central: CentralDatabase
     if network == Network::Unused {
         return guess(domain, Source::Guess);
     }
-    by_service_records(domain)
-        .or_else(|| by_autoconfig(address, central))
+    match by_service_records(domain) {
+        Ok(found) => return found,
+        Err(why @ NoHosts::Denied(_)) => {
+            say(seen(&why.to_string()));
+            return guess(domain, Source::Denied);
+        }
+        Err(why @ NoHosts::Unknown(_)) => say(seen(&why.to_string())),
+    }
+    by_autoconfig(address, domain, central)
         .or_else(|| by_mail_exchanger(domain))
         .unwrap_or_else(|| by_usual_name(domain))
 }
@@ -138,38 +154,64 @@ pub(super) fn find(address: &Address, network: Network, central: CentralDatabase
 fn of_provider(provider: &'static Provider, source: Source) -> Option<Found> {
     let server = provider.servers.iter().find(|server| !server.is_incomplete())?;
     let relay = format!("[{}]:{}", server.host, server.port);
-    Some(Found { relay, tls: unusual(server.tls, server.port), username: None, provider: Some(provider), source })
+    let (tls, credential) = (unusual(server.tls, server.port), Credential::Any);
+    Some(Found { relay, tls, username: None, provider: Some(provider), credential, source })
 }
 
-fn by_service_records(domain: &str) -> Option<Found> {
+/// The first target that answers, in the order of RFC 2782; a single one need not be asked first.
+fn by_service_records(domain: &str) -> Result<Found, NoHosts> {
     let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Srv };
-    // Either that there are none, or that nothing answers.
-    let hosts = dns::hosts(&asked, |_| false).map_err(|why| say(seen(&why))).ok()?;
-    let first = &hosts.first()?.relay;
-    let tls = if first.lookup == Lookup::Submissions { Tls::Implicit } else { Tls::Starttls };
-    say(&format!("the service records of {domain} in DNS name {}:{}", first.host, first.port));
-    Some(Found {
-        relay: format!("[{}]:{}", first.host, first.port),
-        tls: unusual(tls, first.port),
+    let mut hosts = dns::hosts(&asked, |_| false)?;
+    hosts.retain(|host| autoconfig::is_host_name(&host.relay.host));
+    hosts.truncate(MOST_TARGETS);
+    let targets: Vec<Found> = hosts.iter().map(|host| of_record(&host.relay)).collect();
+    let is_there = |target: &&Found| {
+        let answered = probe(&target.relay, target.tls);
+        let shown = target.relay.replace(['[', ']'], "");
+        answered.map_err(|why| say(&format!("{shown}: {}", seen(&why)))).is_ok()
+    };
+    let found = match &targets[..] {
+        [] => None,
+        [only] => Some(only),
+        [first, ..] => targets.iter().find(is_there).or(Some(first)),
+    };
+    let unusable = || NoHosts::Unknown(format!("the service records of {domain} in DNS name no host that can be used"));
+    let found = found.ok_or_else(unusable)?;
+    say(&format!("the service records of {domain} in DNS name {}", found.relay.replace(['[', ']'], "")));
+    Ok(found.clone())
+}
+
+fn of_record(relay: &Relay) -> Found {
+    let tls = if relay.lookup == Lookup::Submissions { Tls::Implicit } else { Tls::Starttls };
+    Found {
+        relay: format!("[{}]:{}", relay.host, relay.port),
+        tls: unusual(tls, relay.port),
         username: None,
-        provider: Provider::of_server(&first.host),
+        provider: Provider::of_server(&relay.host),
+        credential: Credential::Any,
         source: Source::Network,
-    })
+    }
 }
 
 /// Where the domain publishes its own; then in the central database, if it may be asked.
-fn by_autoconfig(address: &Address, central: CentralDatabase) -> Option<Found> {
-    let domain = address.domain();
+fn by_autoconfig(address: &Address, domain: &str, central: CentralDatabase) -> Option<Found> {
     let central = (central == CentralDatabase::Asked).then(|| autoconfig::central_place(domain));
     for place in autoconfig::own_places(domain).into_iter().chain(central) {
         match autoconfig::fetch(&place, address) {
             Ok(server) => {
                 say(&format!("{place} names {}:{}", server.host, server.port));
+                if let Some(stranger) = &server.stranger {
+                    say(&format!(
+                        "it also names the user name \"{}\", which is not made from your address and is not used",
+                        printable(stranger)
+                    ));
+                }
                 return Some(Found {
                     relay: format!("[{}]:{}", server.host, server.port),
                     tls: unusual(server.tls, server.port),
                     provider: Provider::of_server(&server.host),
                     username: server.username,
+                    credential: server.credential,
                     source: Source::Network,
                 });
             }
@@ -194,10 +236,10 @@ fn by_usual_name(domain: &str) -> Found {
     let names = [("smtp", 465), ("mail", 465), ("smtp", 587), ("mail", 587)];
     for (name, port) in names {
         let relay = format!("[{name}.{domain}]:{port}");
-        match probe(&relay) {
+        match probe(&relay, None) {
             Ok(()) => {
                 say(&format!("{name}.{domain}:{port} answers, with a valid certificate"));
-                return Found { relay, tls: None, username: None, provider: None, source: Source::Network };
+                return Found { relay, ..guess(domain, Source::Network) };
             }
             Err(why) => say(&format!("{name}.{domain}:{port}: {}", seen(&why))),
         }
@@ -212,12 +254,13 @@ fn seen(why: &str) -> &str {
 
 fn guess(domain: &str, source: Source) -> Found {
     let relay = format!("[smtp.{domain}]:587");
-    Found { relay, tls: None, username: None, provider: None, source }
+    Found { relay, tls: None, username: None, provider: None, credential: Credential::Any, source }
 }
 
 /// A session without a login, to learn whether a mail server with a certificate of that name is there.
-fn probe(relay: &str) -> Result<(), String> {
-    let text = format!("[account.probe]\nrelay = \"{relay}\"\ntimeout = \"8s\"\n");
+fn probe(relay: &str, tls: Option<&str>) -> Result<(), String> {
+    let tls = tls.map_or_else(String::new, |tls| format!("tls = \"{tls}\"\n"));
+    let text = format!("[account.probe]\nrelay = \"{relay}\"\ntimeout = \"8s\"\n{tls}");
     let config = read::read(Path::new("/config.toml"), &text).map_err(|error| error.to_string())?;
     let account = config.accounts.first().ok_or("no account")?;
     match Session::open(account, &config.hostname, &LoginHistory::default(), &HostStatus::default(), Box::new(Nobody)) {

@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 
+use super::autoconfig::Credential;
 use super::discovery::{self, CentralDatabase, Found, Network, Source};
 use super::{Answers, Arguments, Client, UsersAddress, existing, read_address};
 use crate::cli::ask::{question, say};
@@ -21,6 +22,7 @@ pub(super) fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Ans
     let server = server(arguments, &address, known)?;
     let service = match server.provider {
         Some(provider) => introduce(provider, &server, arguments)?,
+        None if server.credential == Credential::Token => Some(of_tokens(&server)?),
         None => arguments.client_id.as_ref().and_then(|_| Service::of_host(server.host())),
     };
     let proposed = match server.provider {
@@ -79,6 +81,14 @@ fn server(arguments: &Arguments, address: &Address, known: Option<&Account>) -> 
         if found.is_safe_for(address.domain()) {
             return Ok(found);
         }
+        if found.source == Source::Denied {
+            let domain = address.domain();
+            let message = format_args!(
+                "{domain} has no server that takes mail of its users, as it says in DNS: name another server with --relay; \
+                 nothing was written"
+            );
+            return Err(Failure::new(Exit::Config, message));
+        }
         return Err(Failure::new(
             Exit::Config,
             format_args!(
@@ -99,9 +109,11 @@ fn ask_server(found: &Found) -> Result<Found, Failure> {
             say("nothing says which server it is; the provider's help pages call it outgoing or SMTP server");
             ""
         }
+        Source::Denied => "",
         Source::Known | Source::Network | Source::Guess => &shown,
     };
     question("Outgoing (SMTP) server", usual, |answer| match answer {
+        "" if found.source == Source::Denied => Err("enter the name of another one".to_owned()),
         "" => Err(format!("enter its name, as in {shown}")),
         answer if answer == shown => Ok(found.clone()),
         answer => discovery::written(answer),
@@ -112,7 +124,7 @@ fn ask_server(found: &Found) -> Result<Found, Failure> {
 fn introduce(provider: &Provider, server: &Found, arguments: &Arguments) -> Result<Option<&'static Service>, Failure> {
     let name = &provider.name;
     let service = Service::of_host(server.host());
-    let takes_password = provider.takes_password(Zoned::now().date());
+    let takes_password = server.credential == Credential::Any && provider.takes_password(Zoned::now().date());
     if !takes_password || arguments.client_id.is_some() {
         let said = if takes_password { "takes" } else { "accepts no passwords from mail programs, only" };
         say(&format!(
@@ -139,6 +151,26 @@ fn introduce(provider: &Provider, server: &Found, arguments: &Arguments) -> Resu
     say(&format!("{name} requires {kind}{page}.{guess}"));
     provider.note.iter().for_each(|note| say(note));
     Ok(None)
+}
+
+/// The service of a server that takes tokens only, as its domain says.
+fn of_tokens(server: &Found) -> Result<&'static Service, Failure> {
+    let host = server.host();
+    let said =
+        format!("{host} accepts no passwords, only a login with OAuth 2.0, by a client that is registered with it");
+    if let Some(service) = Service::of_host(host) {
+        say(&format!("{said}: \"OAuth\" in postrider.toml(5) says how"));
+        return Ok(service);
+    }
+    Err(Failure::new(
+        Exit::Config,
+        format_args!(
+            "{said}, and it is not known how it issues tokens: register a client, write an account with `oauth` and the \
+             endpoints as \"OAuth\" in postrider.toml(5) says, and run \"postrider login\"; nothing was written (--relay {} \
+             tries a password all the same)",
+            server.relay.replace(['[', ']'], "")
+        ),
+    ))
 }
 
 /// The ID of the registered client.

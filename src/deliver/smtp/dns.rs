@@ -26,8 +26,19 @@ pub(crate) struct Host {
     pub equals: usize,
 }
 
+/// Why there is no host to try; our words, with the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoHosts {
+    /// The domain says that it has no such service (RFC 2782: the target is the root).
+    #[error("{0}")]
+    Denied(String),
+    /// Nothing says where it is, or DNS cannot be asked.
+    #[error("{0}")]
+    Unknown(String),
+}
+
 /// The hosts to try, in order, or why there are none. A slow one comes after others of the same priority.
-pub(crate) fn hosts(written: &Relay, is_slow: impl Fn(&Relay) -> bool) -> Result<Vec<Host>, String> {
+pub(crate) fn hosts(written: &Relay, is_slow: impl Fn(&Relay) -> bool) -> Result<Vec<Host>, NoHosts> {
     let only = || Ok(vec![Host { relay: written.clone(), equals: 0 }]);
     let groups = match written.lookup {
         Lookup::Address | Lookup::Submissions => return only(),
@@ -62,32 +73,45 @@ pub(crate) fn is_within(written: &str, host: &str) -> bool {
 ///
 /// RFC 5321 section 5.1: a missing MX means an implicit one. A failed query is different and is an error: the records
 /// may exist and point elsewhere.
-fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Vec<Relay>>, String> {
+fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Vec<Relay>>, NoHosts> {
     if records.is_empty() {
         return Ok(vec![vec![written.clone()]]);
     }
     let hosts = grouped(records, |host, _| Relay { host, port: written.port, lookup: Lookup::Address });
     if hosts.is_empty() {
-        return Err(format!(
+        return Err(NoHosts::Denied(format!(
             "DNS says that {0} does not accept mail (null MX); write the submission host in brackets, as in \"[smtp.{0}]:587\"",
             written.host
-        ));
+        )));
     }
     Ok(hosts)
 }
 
-/// Implicit TLS is preferred (RFC 8314 section 3.3), so `_submissions` comes first.
-fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<Vec<Vec<Relay>>, String> {
+/// Implicit TLS is preferred (RFC 8314 section 3.3), so `_submissions` comes first. A row without a port is of no use.
+fn services(written: &Relay, mut secure: Vec<Record>, mut plain: Vec<Record>) -> Result<Vec<Vec<Relay>>, NoHosts> {
+    let domain = &written.host;
+    let rows = secure.len() + plain.len();
+    let is_denied = rows > 0 && secure.iter().chain(&plain).all(|record| record.server.0.is_empty());
+    for records in [&mut secure, &mut plain] {
+        records.retain(|record| record.server.1 != 0);
+    }
     let secure = grouped(secure, |host, port| Relay { host, port, lookup: Lookup::Submissions });
     let plain = grouped(plain, |host, port| Relay { host, port, lookup: Lookup::Address });
     let hosts: Vec<Vec<Relay>> = secure.into_iter().chain(plain).collect();
-    if hosts.is_empty() {
-        return Err(format!(
-            "DNS has no _submissions._tcp or _submission._tcp record for {}; write the host, as in \"[smtp.{}]:587\"",
-            written.host, written.host
-        ));
+    let way_out = format!("write the host, as in \"[smtp.{domain}]:587\"");
+    match (hosts.is_empty(), is_denied, rows) {
+        (false, ..) => Ok(hosts),
+        (true, true, _) => Err(NoHosts::Denied(format!(
+            "DNS says that {domain} has no server that takes mail of its users (the target of its service records is \".\"); \
+             {way_out}"
+        ))),
+        (true, false, 0) => Err(NoHosts::Unknown(format!(
+            "DNS has no _submissions._tcp or _submission._tcp record for {domain}; {way_out}"
+        ))),
+        (true, false, _) => Err(NoHosts::Unknown(format!(
+            "the service records of {domain} in DNS name no host that can be used; {way_out}"
+        ))),
     }
-    Ok(hosts)
 }
 
 /// By priority. The root is not a host.
@@ -101,9 +125,12 @@ fn grouped(mut records: Vec<Record>, relay: impl Fn(String, u16) -> Relay) -> Ve
 ///
 /// The final dot makes the name absolute. Without it the search list of resolv.conf(5) could turn a missing name into
 /// one of the local domain.
-fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
-    let failed =
-        |what: String| format!("cannot look up the {kind} records of {name} in DNS: {what}; check this machine's DNS");
+fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, NoHosts> {
+    let failed = |what: String| {
+        NoHosts::Unknown(format!(
+            "cannot look up the {kind} records of {name} in DNS: {what}; check this machine's DNS"
+        ))
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
     let answer = runtime.block_on(async {

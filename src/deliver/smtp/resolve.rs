@@ -31,7 +31,7 @@ pub(super) fn resolve(
 ) -> Result<Vec<Found>, Fact> {
     let fact = |seen| Fact { phase: Phase::Resolve, seen };
     let is_slow = |relay: &Relay| status.is_slow(&place(relay));
-    let hosts = dns::hosts(written, is_slow).map_err(|text| fact(Seen::Failed(text)))?;
+    let hosts = dns::hosts(written, is_slow).map_err(|why| fact(Seen::Failed(why.to_string())))?;
     let others = (hosts.len() + account.relays.len()).saturating_sub(2);
     let (mut found, mut failure) = (Vec::new(), None);
     for dns::Host { relay: host, equals } in hosts {

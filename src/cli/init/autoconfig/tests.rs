@@ -31,6 +31,8 @@ fn the_first_server_with_implicit_tls_comes_before_one_with_starttls() {
         port: 465,
         tls: Tls::Implicit,
         username: Some("jo.doe".to_owned()),
+        stranger: None,
+        credential: Credential::Any,
     };
     assert_eq!(found(&file(&both)), Ok(expected));
     let starttls = found(&file(&outgoing("SMTP.%EMAILDOMAIN%", " 587 ", "STARTTLS", ""))).unwrap();
@@ -58,10 +60,10 @@ fn a_server_without_tls_or_with_a_name_that_is_none_is_not_taken() {
 
 #[test]
 fn a_comment_in_a_text_is_no_part_of_it_and_does_not_end_it() {
-    let username = "<username>jo<!-- x -->@isp.example</username>";
+    let username = "<username>jo.doe<!-- x -->@isp.example</username>";
     let server = found(&file(&outgoing("<!-- ours -->smtp.isp.example", "58<!-- -->7", "STARTTLS", username))).unwrap();
     assert_eq!((server.host.as_str(), server.port), ("smtp.isp.example", 587));
-    assert_eq!(server.username.as_deref(), Some("jo@isp.example"));
+    assert_eq!(server.username.as_deref(), Some("jo.doe@isp.example"));
 }
 
 #[test]
@@ -72,4 +74,42 @@ fn what_attacks_a_reader_of_xml_is_refused() {
     for attack in [entities, external, &nested, "<clientConfig>", "", "<html><body>Not found</body></html>"] {
         assert!(found(attack).is_err(), "{attack:.60}");
     }
+}
+
+#[test]
+fn a_user_name_that_is_not_made_from_the_address_is_a_strangers() {
+    let named = |name: &str| {
+        let rest = format!("<username>{name}</username>");
+        let server = found(&file(&outgoing("mail.isp.example", "465", "SSL", &rest))).unwrap();
+        (server.username, server.stranger)
+    };
+    for (name, made) in [
+        ("%EMAILADDRESS%", "jo.doe@isp.example"),
+        ("%EMAILLOCALPART%", "jo.doe"),
+        ("ISP\\%EMAILLOCALPART%", "ISP\\jo.doe"),
+        ("jo.doe@isp.example", "jo.doe@isp.example"),
+    ] {
+        assert_eq!(named(name), (Some(made.to_owned()), None), "{name}");
+    }
+    for (name, made) in [("root", "root"), ("%EMAILDOMAIN%", "isp.example"), ("xjo.doe", "xjo.doe")] {
+        assert_eq!(named(name), (None, Some(made.to_owned())), "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_takes_tokens_only_comes_after_one_that_takes_passwords() {
+    let way = |way: &str| format!("<authentication>{way}</authentication>");
+    let tokens = outgoing("tokens.isp.example", "465", "SSL", &way("OAuth2"));
+    let passwords = outgoing("mail.isp.example", "587", "STARTTLS", &(way("OAuth2") + &way("password-cleartext")));
+    assert_eq!(found(&file(&tokens)).unwrap().credential, Credential::Token);
+    let server = found(&file(&(tokens + &passwords))).unwrap();
+    assert_eq!((server.host.as_str(), server.credential), ("mail.isp.example", Credential::Any));
+}
+
+#[test]
+fn a_domain_beyond_ascii_stands_in_a_host_name_as_dns_has_it() {
+    let server = outgoing("smtp.%EMAILDOMAIN%", "465", "SSL", "<username>%EMAILADDRESS%</username>");
+    let server = read(&file(&server), &Address::parse("me@b\u{fc}cher.example").unwrap()).unwrap();
+    assert_eq!(server.host, "smtp.xn--bcher-kva.example");
+    assert_eq!(server.username.as_deref(), Some("me@b\u{fc}cher.example"));
 }

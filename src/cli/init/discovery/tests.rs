@@ -22,10 +22,11 @@ fn the_table_knows_servers_that_do_not_follow_from_the_address() {
 
 #[test]
 fn only_the_table_names_servers_outside_the_domain_without_a_question() {
-    let at = |relay: &str, source| Found { relay: relay.to_owned(), tls: None, username: None, provider: None, source };
+    let at = |relay: &str, source| Found { relay: relay.to_owned(), ..guess("isp.example", source) };
     assert!(at_domain("gmail.com").is_safe_for("gmail.com"));
     assert!(at("[mail.isp.example]:465", Source::Network).is_safe_for("isp.example"));
     assert!(!at("[mail.isp.example.evil.example]:465", Source::Network).is_safe_for("isp.example"));
+    assert!(at("[smtp.xn--bcher-kva.example]:465", Source::Network).is_safe_for("b\u{fc}cher.example"));
     assert!(!at("[evilisp.example]:465", Source::Network).is_safe_for("isp.example"));
     assert!(!at("[smtp.isp.example]:587", Source::Guess).is_safe_for("isp.example"));
 }

@@ -10,7 +10,7 @@ fn relay(text: &str) -> Relay {
     Relay::parse(text, |_| None).unwrap()
 }
 
-fn shown(hosts: Result<Vec<Vec<Relay>>, String>) -> Vec<String> {
+fn shown(hosts: Result<Vec<Vec<Relay>>, NoHosts>) -> Vec<String> {
     hosts.unwrap().concat().iter().map(ToString::to_string).collect()
 }
 
@@ -20,7 +20,7 @@ fn exchangers_come_by_preference_with_the_written_port() {
     let records = vec![record((20, 0), "b.isp.example", 0), record((10, 0), "a.isp.example", 0)];
     assert_eq!(shown(mail_exchangers(&written, records)), ["[a.isp.example]:587", "[b.isp.example]:587"]);
     assert_eq!(shown(mail_exchangers(&written, Vec::new())), ["isp.example:587"]);
-    assert!(mail_exchangers(&written, vec![record((0, 0), "", 0)]).unwrap_err().contains("null MX"));
+    assert!(mail_exchangers(&written, vec![record((0, 0), "", 0)]).unwrap_err().to_string().contains("null MX"));
 }
 
 #[test]
@@ -32,7 +32,20 @@ fn services_with_tls_from_the_first_byte_come_first() {
     assert_eq!(hosts[0][0].lookup, Lookup::Submissions);
     assert_eq!(shown(Ok(hosts)), ["[u.isp.example]:465", "[t.isp.example]:4650", "[s.isp.example]:587"]);
     assert_eq!(shown(services(&written, vec![record((0, 0), "", 0)], plain)), ["[s.isp.example]:587"]);
-    assert!(services(&written, Vec::new(), Vec::new()).unwrap_err().contains("_submissions._tcp"));
+    assert!(services(&written, Vec::new(), Vec::new()).unwrap_err().to_string().contains("_submissions._tcp"));
+}
+
+#[test]
+fn rows_without_a_port_are_stepped_over_and_only_roots_mean_that_there_is_none() {
+    let written = relay("srv:isp.example");
+    let (root, portless) = (record((0, 0), "", 0), record((0, 0), "s.isp.example", 0));
+    let usable = record((9, 0), "t.isp.example", 587);
+    let unknown = |secure, plain| matches!(services(&written, secure, plain), Err(NoHosts::Unknown(_)));
+    let denied = |secure, plain| matches!(services(&written, secure, plain), Err(NoHosts::Denied(_)));
+    assert_eq!(shown(services(&written, vec![root.clone()], vec![portless.clone(), usable])), ["[t.isp.example]:587"]);
+    assert!(denied(vec![root.clone()], vec![record((0, 0), "", 587)]));
+    assert!(unknown(vec![root], vec![portless]));
+    assert!(unknown(Vec::new(), Vec::new()));
 }
 
 #[test]
