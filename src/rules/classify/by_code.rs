@@ -21,6 +21,11 @@ const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
 const SYSTEM_FULL: (u16, u16) = (3, 1);
 const SYSTEM_CLOSED: (u16, u16) = (3, 2);
 
+/// What a refused parameter may be called (RFC 3463 sections 3.6 and 3.7).
+const SYNTAX_ERROR: (u16, u16) = (5, 2);
+const INVALID_ARGUMENTS: (u16, u16) = (5, 4);
+const NO_CONVERSION: (u16, u16) = (6, 3);
+
 /// What the code says.
 pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> Meaning {
     let code =
@@ -124,11 +129,18 @@ fn at_mail(situation: &Situation, code: Code) -> Meaning {
         (_, Some((1, 7))) => Meaning::SenderNotOwned,
         (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
         (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
+        _ if may_be_for_a_parameter(situation, code) => Meaning::ParameterRefused,
         (500 | 503, _) => Meaning::SessionOver,
-        (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
         _ if wants_login(situation, code) => Meaning::LoginWanted,
         _ => Meaning::SenderNotOwned,
     }
+}
+
+/// A server that does not know a parameter may call the whole command a syntax error (500, 502, x.5.2), and one that offers
+/// 8BITMIME may refuse BODY as a conversion that it cannot do (x.6.3). Repeating the command without parameters shows it.
+fn may_be_for_a_parameter(situation: &Situation, code: Code) -> bool {
+    let is_named = matches!(code.enhanced, Some(SYNTAX_ERROR | INVALID_ARGUMENTS | NO_CONVERSION));
+    situation.parameters == Parameters::Sent && (is_named || matches!(code.number, 500..=502 | 504 | 555))
 }
 
 /// Without a login in this session, a refusal that may be for the lack of one is.
@@ -167,7 +179,7 @@ fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
         (_, Some((5, 3))) => Meaning::TooManyRecipients,
         (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
         (503, _) => Meaning::SessionOver,
-        (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
+        _ if may_be_for_a_parameter(situation, code) => Meaning::ParameterRefused,
         _ if wants_login(situation, code) => Meaning::LoginWanted,
         _ if speaks_of(&LIMIT_WORDS) => Meaning::SendingLimit,
         _ if speaks_of(&SENDER_WORDS) => Meaning::SenderNotOwned,

@@ -86,6 +86,12 @@ fn a_parameter_that_is_offered_and_refused_is_left_out_for_the_rest_of_the_sessi
         (Verb::Mail, "SIZE=", "501 5.5.4 Syntax error in parameters: SIZE"),
         (Verb::Mail, "SIZE=", "555 5.5.4 Unsupported option: SIZE"),
         (Verb::Mail, "RET=", "504 5.5.4 RET not implemented"),
+        (Verb::Mail, "SIZE=", "500 5.5.2 Syntax error"),
+        (Verb::Mail, "SIZE=", "500 Syntax error, command unrecognized"),
+        (Verb::Mail, "SIZE=", "502 5.5.1 Command not implemented"),
+        (Verb::Mail, "BODY=", "501 Syntax error"),
+        (Verb::Mail, "BODY=", "554 5.6.3 8BITMIME not supported"),
+        (Verb::Rcpt, "NOTIFY=", "500 5.5.2 Syntax error"),
         (Verb::Rcpt, "ORCPT=", "555 5.5.4 Unsupported option: ORCPT"),
         (Verb::Rcpt, "NOTIFY=", "501 5.5.4 malformed address: NOTIFY=NEVER may not follow"),
     ] {
@@ -94,7 +100,7 @@ fn a_parameter_that_is_offered_and_refused_is_left_out_for_the_rest_of_the_sessi
         for _ in 0..2 {
             let args =
                 ["-i", "-f", "alice", "-R", "hdrs", "-N", "never", "--", "bob@away.example", "carol@away.example"];
-            world.sendmail(&args, "Subject: x\n\nhello\n").code(0);
+            world.sendmail(&args, "Subject: x\n\nh\u{e4}llo\n").code(0);
         }
         let said = world.run_once().stderr;
         assert_eq!((isp.received(), world.queued().len()), (2, 0), "{reply}: {said}\n{}", isp.transcript());
@@ -147,6 +153,19 @@ fn a_code_like_a_refused_parameter_without_any_bounces_once_and_not_for_ever() {
     world.send_to(&["bob@away.example"]).code(0);
     world.drain();
     assert_eq!(isp.mail().from, "", "only the bounce: {}", isp.transcript());
+}
+
+#[test]
+fn a_syntax_error_in_reply_to_mail_without_parameters_ends_the_session() {
+    let isp = Provider::setup()
+        .without("SIZE")
+        .without("8BITMIME")
+        .rule(on(Verb::Mail).once().reply("500 5.5.2 Syntax error"))
+        .start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    assert_eq!((isp.received(), isp.connections()), (1, 2), "{}", isp.transcript());
 }
 
 #[test]
