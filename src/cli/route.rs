@@ -69,7 +69,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let header = arguments
         .header
         .as_deref()
-        .map(|path| AdmittedHeader::read(path, &arguments.recipients, &arrival))
+        .map(|path| AdmittedHeader::read(path, &admitted.envelope.sender, &arguments.recipients, &arrival))
         .transpose()?;
     let tables = LeavingTables::load(config);
     let plans = Plans::of(config, &tables, &admitted.envelope).map_err(would_wait)?;
@@ -289,7 +289,7 @@ struct AdmittedHeader {
 }
 
 impl AdmittedHeader {
-    fn read(path: &Path, recipients: &[String], arrival: &Arrival<'_>) -> Result<Self, Failure> {
+    fn read(path: &Path, sender: &ReversePath, recipients: &[String], arrival: &Arrival<'_>) -> Result<Self, Failure> {
         let read = std::fs::read(path).map_err(|error| {
             Failure::new(
                 Exit::NoInput,
@@ -297,7 +297,7 @@ impl AdmittedHeader {
             )
         })?;
         let given = Header::read(&header_lines(&read));
-        let stored = arrival.header(&outbound::qualify(&given, &arrival.config.origin)).map_err(not_accepted)?;
+        let stored = arrival.whole_header(&given, sender).map_err(not_accepted)?;
         let found: Vec<_> = recipients.iter().flat_map(|text| list::parse(text.as_bytes())).collect();
         let named = if missing_to::may_name_recipients(&given) {
             missing_to::recipients(arrival, found.iter().map(|found| &found.spec)).map_err(not_accepted)?

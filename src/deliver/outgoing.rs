@@ -7,6 +7,7 @@ use crate::config::{MissingTo, TableFault};
 use crate::mail::address::Address;
 use crate::mail::header::{Header, MAX_STORED};
 use crate::mail::subject;
+use crate::rules::null_sender::is_from_nobody;
 use crate::rules::outbound::{Generic, first_from, force_from};
 use crate::rules::{mail_loop, missing_to};
 use crate::spool::Stored;
@@ -23,7 +24,7 @@ pub struct OutgoingMessage<'s> {
     pub size: u64,
     /// The parts of the header that log and history keep.
     pub excerpt: HeaderExcerpt,
-    /// The first address of the rewritten From field.
+    /// The first address of the rewritten From field, unless it is nobody's.
     pub from: Option<Address>,
     /// Number of Received fields.
     pub hops: usize,
@@ -81,7 +82,7 @@ impl<'s> OutgoingMessage<'s> {
             excerpt: HeaderExcerpt::of(&header),
             delivered_to: if generic.is_none() { mail_loop::delivered_to(&header) } else { Vec::new() },
             hops: header.all("Received").count(),
-            from: first_from(&rewritten),
+            from: first_from(&rewritten).filter(|_| !is_from_nobody(&header)),
             header: bytes,
             body: StoredBody { stored, behind: raw.len() as u64 },
             size,

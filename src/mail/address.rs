@@ -168,6 +168,9 @@ pub enum ReversePath {
     Mailbox(Address),
 }
 
+/// The local part that stands for the null sender where a field or a list must name one.
+pub const NOBODY: &str = "MAILER-DAEMON";
+
 impl ReversePath {
     /// The mailbox, unless null.
     #[must_use]

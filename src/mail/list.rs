@@ -8,6 +8,7 @@
 //! group's name, not a recipient.
 
 mod addr_spec;
+mod name_alone;
 mod splice;
 mod tokens;
 
@@ -19,6 +20,7 @@ use std::ops::Range;
 use super::address::{Address, AddressError, Mailbox};
 use tokens::{Kind, Token, Tokens};
 
+pub use name_alone::{NameAlone, name_alone};
 pub use splice::replace;
 
 /// One address found in a list.

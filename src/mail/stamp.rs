@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use jiff::Zoned;
 
-use super::address::ReversePath;
+use super::address::Address;
 
 /// Where a line of a generated field ends: a line with an encoded word in it has 76 columns at most (RFC 2047 section 2).
 const LINE: usize = 76;
@@ -28,13 +28,12 @@ pub fn message_id(at: &Zoned, id: &str, hostname: &str) -> String {
 }
 
 /// The value of a generated From field: `Full Name <sender>`, the name quoted or RFC 2047-encoded
-/// as it needs; the bare address where the name is empty; `MAILER-DAEMON` for the null sender.
+/// as it needs; the bare address where the name is empty.
 ///
 /// White space and control characters in the name are one blank. A name that is not UTF-8 keeps its octets, in an
 /// encoded word that names no charset. Folded where a line would pass 76 columns, the name of a Resent-From field counted.
 #[must_use]
-pub fn from(full_name: &[u8], sender: &ReversePath) -> String {
-    let Some(sender) = sender.mailbox() else { return "MAILER-DAEMON".to_owned() };
+pub fn from(full_name: &[u8], sender: &Address) -> String {
     let phrase = std::str::from_utf8(full_name).map_or_else(|_| unknown_phrase(full_name), phrase);
     if phrase.is_empty() {
         return sender.to_string();

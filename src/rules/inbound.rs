@@ -4,9 +4,9 @@
 
 use super::aliases::Expansion;
 use super::map::Map;
-use super::outbound::each_address;
+use super::outbound::{each_address, qualify, sender_named};
 use crate::config::{ArrivalTables, Config, Propagates, TableFault, TableSet};
-use crate::mail::address::{Address, ReversePath};
+use crate::mail::address::{Address, NOBODY, ReversePath};
 use crate::mail::header::{Field, Header};
 
 /// How often one address may be mapped anew, as with Postfix.
@@ -90,6 +90,24 @@ impl<'a> Arrival<'a> {
             let new = self.masqueraded(&new, &mut Vec::new()).unwrap_or(new);
             Ok((new != *old).then_some(new))
         })
+    }
+
+    /// The header as it is stored: its addresses completed and rewritten, and a sender's name without an address with that of
+    /// `sender`, which is rewritten already.
+    pub fn whole_header(&self, header: &Header, sender: &ReversePath) -> Result<Header, TableFault> {
+        let rewritten = self.header(&qualify(header, &self.config.origin))?;
+        let Some(sender) = self.address_of(sender) else { return Ok(rewritten) };
+        let fields = header.fields.iter().zip(rewritten.fields);
+        Ok(Header { fields: fields.map(|(given, field)| sender_named(given, &sender).unwrap_or(field)).collect() })
+    }
+
+    /// The address that the header has for the sender. The null sender's has a domain as well, unlike in Postfix: providers
+    /// refuse a From without one, and `generic` could not rewrite it.
+    #[must_use]
+    pub fn address_of(&self, sender: &ReversePath) -> Option<Address> {
+        let nobody =
+            || Address::new(NOBODY, &self.config.origin).or_else(|_| Address::new(NOBODY, &self.config.hostname));
+        sender.mailbox().cloned().or_else(|| nobody().ok())
     }
 
     /// A map of these rules.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::outbound::{first_from, force_from};
 use crate::config::Account;
-use crate::mail::address::Address;
+use crate::mail::address::{Address, NOBODY};
 use crate::mail::header::Header;
 
 /// For so long a server is not asked again whether it accepts the null sender.
@@ -38,17 +38,23 @@ pub fn own_sender(account: &Account, header: &[u8], hostname: &str) -> Result<Ad
     account.own_address().ok_or(NoOwnSender::NoAddress)
 }
 
-/// The header of mail that is sent from the account's own address. Nobody is to answer it automatically (RFC 3834). A From
-/// without a domain, as `MAILER-DAEMON` is that admission adds, is the own address as well: a provider that owns its senders
-/// looks there too.
+/// Whether the From field, as admission stored it, names nobody: it is the `MAILER-DAEMON` of mail without a sender, whatever
+/// `generic` makes of it.
 #[must_use]
-pub fn header_from_own_address(header: &[u8], hostname: &str, own: &Address) -> Vec<u8> {
+pub fn is_from_nobody(header: &Header) -> bool {
+    first_from(header).is_some_and(|from| from.local().eq_ignore_ascii_case(NOBODY))
+}
+
+/// The header of mail that is sent from the account's own address. Nobody is to answer it automatically (RFC 3834). Where no
+/// From names somebody (`from`), it is the own address as well: a provider that owns its senders looks there too.
+#[must_use]
+pub fn header_from_own_address(header: &[u8], from: Option<&Address>, hostname: &str, own: &Address) -> Vec<u8> {
     let mut marked = format!("{MARK}: {}\r\n", mark(hostname));
     let header = Header::read(header);
     if header.first("Auto-Submitted").is_none() {
         marked.push_str("Auto-Submitted: auto-generated\r\n");
     }
-    let header = if first_from(&header).is_none() { force_from(&header, own) } else { header };
+    let header = if from.is_none() { force_from(&header, own) } else { header };
     [marked.into_bytes(), header.to_bytes()].concat()
 }
 

@@ -6,7 +6,8 @@ use super::map::{Map, complete};
 use crate::config::{Config, Propagates, TableFault, TableSet};
 use crate::mail::address::Address;
 use crate::mail::header::{Field, Header};
-use crate::mail::list::{self, Found, Spec};
+use crate::mail::list::{self, Found, NameAlone, Spec};
+use crate::mail::stamp;
 
 pub use super::map::Rewritten;
 
@@ -71,8 +72,15 @@ pub fn force_from(header: &Header, from: &Address) -> Header {
 }
 
 fn forced(field: &Field, from: &Address) -> Field {
+    if let Some(named) = sender_named(field, from) {
+        return named;
+    }
     let found = list::parse(field.value());
-    if found.iter().any(|found| matches!(found.spec, Spec::Null | Spec::Broken(..))) || found.is_empty() {
+    // In the place of each of several it would be there several times.
+    if found.len() > 1
+        || found.iter().any(|found| matches!(found.spec, Spec::Null | Spec::Broken(..)))
+        || found.is_empty()
+    {
         return field.with_value(format!(" {from}\r\n").as_bytes());
     }
     if found.iter().all(|found| matches!(&found.spec, Spec::Complete(old) if old == from)) {
@@ -80,6 +88,25 @@ fn forced(field: &Field, from: &Address) -> Field {
     }
     let new = vec![Some(from.clone()); found.len()];
     field.with_value(&list::replace(field.value(), &found, &new, field.value_column()))
+}
+
+/// The fields that name one who sends, and whose addresses providers compare with the account.
+const SENDER_FIELDS: [&str; 4] = ["From", "Sender", "Resent-From", "Resent-Sender"];
+
+/// A sender's field that has a name and no address, with the address behind the name. Each word would become an address of its
+/// own otherwise, and providers refuse a From with several. `None`: the field is another, or has an address.
+#[must_use]
+pub fn sender_named(field: &Field, address: &Address) -> Option<Field> {
+    if !SENDER_FIELDS.iter().any(|name| field.is(name)) {
+        return None;
+    }
+    let NameAlone { text, is_phrase } = list::name_alone(field.value())?;
+    let value = if is_phrase {
+        [b" ", text, format!(" <{address}>\r\n").as_bytes()].concat()
+    } else {
+        format!(" {}\r\n", stamp::from(text, address)).into_bytes()
+    };
+    Some(field.with_value(&value))
 }
 
 /// The first address of the From field, which many providers compare with the account.
@@ -124,8 +151,7 @@ pub fn qualify(header: &Header, origin: &str) -> Header {
     Header { fields: fields.collect() }
 }
 
-/// Whether the address stays as it is. Bare ones do: admission has completed them all but the From that it makes for the
-/// null sender, `MAILER-DAEMON`, which Postfix sends without a domain as well.
+/// Whether the address stays as it is. Bare ones do: admission has completed them all.
 fn is_same(spec: &Spec, new: &Address) -> bool {
     match spec {
         Spec::Complete(old) => old == new,

@@ -180,7 +180,11 @@ pub fn header_senders(
         if field == "From" && client.from.is_some() {
             continue;
         }
-        for found in header.all(field).flat_map(|field| list::parse(field.value())) {
+        // A name alone gets the address of MAIL, which is one of the client's.
+        let (named, listed): (Vec<_>, Vec<_>) =
+            header.all(field).partition(|field| list::name_alone(field.value()).is_some());
+        authors += if field == "From" { named.len() } else { 0 };
+        for found in listed.into_iter().flat_map(|field| list::parse(field.value())) {
             authors += usize::from(field == "From" && found.spec != Spec::Null);
             signers += usize::from(field == "Sender" && found.spec != Spec::Null);
             let address = match found.spec {

@@ -118,8 +118,8 @@ impl Mail {
         let Draft { sender, name, subject, text } = draft;
         let now = Zoned::now();
         let id = format!("{:016X}", now.timestamp().as_microsecond());
-        let sender = ReversePath::Mailbox(sender);
         let from = stamp::from(name.unwrap_or_default().as_bytes(), &sender);
+        let sender = ReversePath::Mailbox(sender);
         let header = format!(
             "From: {from}\r\nTo: {recipient}\r\nSubject: {subject}\r\nDate: {}\r\nMessage-ID: {}\r\n\
              Auto-Submitted: auto-generated\r\n",

@@ -6,6 +6,8 @@
 //! and addresses that no command can carry safely are settled before a command is sent. Otherwise a server that slows
 //! down or closes after errors would make other recipients pay for these.
 
+use std::collections::HashMap;
+
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
 use super::connection::{LeftOut, Session, State, Transaction};
@@ -17,6 +19,7 @@ use super::prepare::Prepared;
 use super::recipient_states::{RecipientState, RecipientStates};
 use super::stream::{Keep, Pending};
 use super::timeouts::LEFTOVER;
+use crate::mail::address::Address;
 use crate::mail::mime::Takes;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Seen};
 
@@ -41,12 +44,31 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
         session.stream.observer().note("re-encoding the content, because the server does not accept it unchanged");
     }
     session.ended_at = None;
-    let mut waiting: Vec<usize> = (0..transaction.recipients.len()).collect();
-    let mut facts: Vec<Fact> = vec![not_reached(); waiting.len()];
+    let first_of = first_of(transaction.recipients);
+    let waiting = (0..first_of.len()).filter(|&at| first_of[at] == at).collect();
+    let facts = rounds(session, transaction, &prepared, waiting);
+    first_of.iter().map(|&at| facts[at].clone()).collect()
+}
+
+/// For each recipient the place of the first with the same address. `generic` gives several recipients one mailbox, and that
+/// gets one copy.
+fn first_of(recipients: &[Address]) -> Vec<usize> {
+    let mut places = HashMap::with_capacity(recipients.len());
+    recipients.iter().enumerate().map(|(at, address)| *places.entry(address).or_insert(at)).collect()
+}
+
+/// Transactions until none of these recipients waits for one. Has a fact for all recipients.
+fn rounds(
+    session: &mut Session,
+    transaction: &mut Transaction<'_>,
+    prepared: &Prepared,
+    mut waiting: Vec<usize>,
+) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = vec![not_reached(); transaction.recipients.len()];
     while !waiting.is_empty() && session.is_usable() {
         let round = session.capabilities.limits.take(&mut waiting, transaction.recipients);
         let before = session.left_out;
-        let told = once(session, transaction, &prepared, &round);
+        let told = once(session, transaction, prepared, &round);
         let is_delivered = |fact: &Fact| fact.phase == Phase::FinalDot && is_positive(fact);
         let has_delivered = told.iter().any(is_delivered);
         let to_all = told.first().filter(|_| told.iter().all(|fact| fact.phase == Phase::Mail)).cloned();

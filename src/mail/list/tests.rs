@@ -394,3 +394,34 @@ fn what_would_not_read_back_is_left_alone_and_the_rest_is_replaced() {
         assert_eq!(String::from_utf8_lossy(&replaced), result, "{text:?}: {found:?}");
     }
 }
+
+#[test]
+fn a_name_alone_is_several_words_or_a_text_but_not_a_login_or_a_list() {
+    for (value, name) in [
+        (" Backup Script\r\n", Some(("Backup Script", true))),
+        (" \"Backup Script\"", Some(("\"Backup Script\"", true))),
+        (" Backup <>", Some(("Backup", true))),
+        ("Backup Script (nightly)", Some(("Backup Script (nightly)", true))),
+        ("Backup\r\n Script", Some(("Backup\r\n Script", true))),
+        ("=?UTF-8?Q?B=C3=A4ckup?=", Some(("=?UTF-8?Q?B=C3=A4ckup?=", true))),
+        ("Backup v1.2", Some(("Backup v1.2", false))),
+        ("[nas] Backup", Some(("[nas] Backup", false))),
+        ("Backup Script (nightly", Some(("Backup Script (nightly", false))),
+        ("root", None),
+        ("root (Cron Daemon)", None),
+        ("\"root\"", None),
+        ("first.last", None),
+        ("Cron Daemon <root>", None),
+        ("Backup Script, root", None),
+        ("friends: his, her;", None),
+        ("his her@home.lan", None),
+        ("a @ x", None),
+        ("<>", None),
+        ("(Cron Daemon)", None),
+        ("", None),
+    ] {
+        let found = name_alone(value.as_bytes());
+        let found = found.map(|name| (std::str::from_utf8(name.text).unwrap(), name.is_phrase));
+        assert_eq!(found, name, "{value:?}");
+    }
+}

@@ -6,11 +6,14 @@ use super::*;
 fn a_from_without_a_domain_is_the_own_address_and_any_other_stays() {
     let own = Address::parse("me@isp.example").unwrap();
     let from = |header: &str| {
-        let marked = header_from_own_address(header.as_bytes(), "box.home.lan", &own);
+        let header = Header::read(header.as_bytes());
+        let named = first_from(&header).filter(|_| !is_from_nobody(&header));
+        let marked = header_from_own_address(&header.to_bytes(), named.as_ref(), "box.home.lan", &own);
         let header = Header::read(&marked);
         header.first("From").map(|from| String::from_utf8_lossy(from.value()).trim().to_owned())
     };
     assert_eq!(from("From: MAILER-DAEMON\r\n").as_deref(), Some("me@isp.example"));
+    assert_eq!(from("From: MAILER-DAEMON@home.lan\r\n").as_deref(), Some("me@isp.example"));
     assert_eq!(from("From: root (Cron Daemon)\r\n").as_deref(), Some("me@isp.example (Cron Daemon)"));
     assert_eq!(from("From: Bob <bob@b.example>\r\n").as_deref(), Some("Bob <bob@b.example>"));
     assert_eq!(from("Subject: x\r\n"), None);
@@ -20,7 +23,7 @@ fn a_from_without_a_domain_is_the_own_address_and_any_other_stays() {
 fn what_is_marked_is_not_sent_from_the_own_address_again() {
     let header = b"Subject: x\r\nAuto-Submitted: auto-replied\r\n".as_slice();
     let own = Address::parse("me@isp.example").unwrap();
-    let marked = header_from_own_address(header, "box.home.lan", &own);
+    let marked = header_from_own_address(header, None, "box.home.lan", &own);
     assert_eq!(
         String::from_utf8(marked.clone()).unwrap(),
         "X-Loop: postrider@box.home.lan\r\nSubject: x\r\nAuto-Submitted: auto-replied\r\n"

@@ -233,9 +233,43 @@ fn a_forced_from_is_one_field_with_one_address_whatever_stood_there() {
         ("From: a@@b.example\r\n", "From: me@isp.example\r\n"),
         ("From: x@y.z\r\nTo: a@b\r\nFROM: y@y.z\r\n", "From: me@isp.example\r\nTo: a@b\r\n"),
         ("From:  me@isp.example \r\n", "From:  me@isp.example \r\n"),
+        ("From: Network Scanner\r\n", "From: Network Scanner <me@isp.example>\r\n"),
+        ("From: A <a@x.y>, B <b@x.y>\r\n", "From: me@isp.example\r\n"),
         ("To: a@b\r\n", "To: a@b\r\n"),
     ] {
         let forced = force_from(&Header::read(given.as_bytes()), &own).to_bytes();
         assert_eq!(String::from_utf8(forced).unwrap(), result, "{given}");
+    }
+}
+
+#[test]
+fn a_sender_s_name_without_an_address_gets_the_sender_s() {
+    let sender = Address::parse("his@home.lan").unwrap();
+    for (given, result) in [
+        ("From: Backup Script\r\n", Some("From: Backup Script <his@home.lan>\r\n")),
+        ("from:\t\"Backup  Script\"\r\n", Some("from: \"Backup  Script\" <his@home.lan>\r\n")),
+        ("Resent-From: Backup <>\r\n", Some("Resent-From: Backup <his@home.lan>\r\n")),
+        ("Sender: Backup v1.2 [nas]\r\n", Some("Sender: \"Backup v1.2 [nas]\" <his@home.lan>\r\n")),
+        ("From: Backup (\r\n", None),
+        ("From: root\r\n", None),
+        ("To: John Doe\r\n", None),
+    ] {
+        let header = Header::read(given.as_bytes());
+        let named =
+            sender_named(&header.fields[0], &sender).map(|field| String::from_utf8(field.raw().to_vec()).unwrap());
+        assert_eq!(named.as_deref(), result, "{given}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_named_sender_has_one_address(value in "([ab<>;.\"()\\\\\\[\\] ]|\r\n |=\\?){0,20}") {
+        let header = Header::read(format!("From:{value}\r\n").as_bytes());
+        let sender = Address::parse("his@home.lan").unwrap();
+        if let Some(named) = sender_named(&header.fields[0], &sender) {
+            let found = list::parse(named.value());
+            prop_assert_eq!(found.len(), 1, "{:?}", named);
+            prop_assert_eq!(&found[0].spec, &Spec::Complete(sender));
+        }
     }
 }

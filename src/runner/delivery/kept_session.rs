@@ -387,6 +387,7 @@ fn from_own_address<'a>(exchange: &Exchange<'a>) -> Option<Opening<'a>> {
     let Exchange { message, plan, outgoing, .. } = exchange;
     let hostname = &message.loaded.config.hostname;
     let own = null_sender::own_sender(plan.account, &outgoing.header, hostname).ok()?;
-    let header = Cow::Owned(null_sender::header_from_own_address(&outgoing.header, hostname, &own));
+    let header =
+        Cow::Owned(null_sender::header_from_own_address(&outgoing.header, outgoing.from.as_ref(), hostname, &own));
     Some(Opening { sender: ReversePath::Mailbox(own), header })
 }

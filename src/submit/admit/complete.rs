@@ -14,7 +14,7 @@ use crate::mail::header::Header;
 use crate::mail::list::{self, Spec};
 use crate::mail::stamp;
 use crate::rules::inbound::{Arrival, Destination};
-use crate::rules::{missing_to, outbound};
+use crate::rules::missing_to;
 use crate::spool::{MessageId, Recipient};
 use crate::submit::frontend::collect::{Collected, Sender};
 use crate::submit::frontend::recipients::{self, RecipientArgument};
@@ -133,7 +133,7 @@ impl AdmissionContext<'_> {
         if self.config.received {
             bytes.extend_from_slice(self.received().as_bytes());
         }
-        for field in &self.arrival.header(&outbound::qualify(header, &self.config.origin))?.fields {
+        for field in &self.arrival.whole_header(header, sender)?.fields {
             if !DROPPED.iter().any(|name| field.is(name)) {
                 bytes.extend_from_slice(field.raw());
             }
@@ -174,7 +174,10 @@ impl AdmissionContext<'_> {
         if header.first(from).is_none() {
             let configured = self.config.from_name.as_ref().map(|name| name.replace("%u", self.author.login()));
             let usual = configured.as_deref().unwrap_or(self.author.full_name());
-            missing.push((from, stamp::from(full_name.unwrap_or(usual.as_bytes()), sender)));
+            let name = full_name.unwrap_or(usual.as_bytes());
+            // Who calls is not the sender of mail without one.
+            let name = if sender.mailbox().is_some() { name } else { b"" };
+            missing.extend(self.arrival.address_of(sender).map(|address| (from, stamp::from(name, &address))));
         }
         missing
     }

@@ -10,6 +10,7 @@ use super::input::{Input, LoneDot};
 use super::recipients::{self, RecipientArgument, RecipientsFrom};
 use crate::mail::dsn::Dsn;
 use crate::mail::header::Header;
+use crate::mail::list;
 
 /// The envelope sender that the caller requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +101,7 @@ fn resolve(sender: Sender, header: &Header) -> Sender {
     match sender {
         Sender::FromField => {
             let field = header.first("Resent-From").or_else(|| header.first("From"));
+            let field = field.filter(|field| list::name_alone(field.value()).is_none());
             field.map_or(Sender::Login, |field| Sender::Given(field.value().to_vec()))
         }
         Sender::Login | Sender::Given(_) => sender,

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use support::provider::Provider;
+use support::provider::{Provider, Verb, on};
 use support::world::World;
 
 #[test]
@@ -21,6 +21,88 @@ fn a_pattern_table_gives_addresses_their_internet_form() {
     assert_eq!(mail.to, ["admin@isp.example", "b@x.example"]);
     assert_eq!(mail.field("From"), "Alice <his+alice@isp.example>");
     assert_eq!(mail.field("To"), "admin@isp.example, b@x.example");
+}
+
+#[test]
+fn a_from_that_is_a_name_alone_gets_the_sender_s_address() {
+    let isp = Provider::start();
+    let world = World::new().account("isp", &isp).set("generic", json!([{ "@home.lan": "me@isp.example" }]));
+    let send = |args: &[&str], field: &str| {
+        world.sendmail(args, format!("{field}\nTo: b@x.example\n\nhi\n")).code(0);
+        world.run_once();
+        let mail = isp.mails().pop().unwrap();
+        (mail.from.clone(), mail.field(field.split(':').next().unwrap()))
+    };
+    let own = "me@isp.example".to_owned();
+    for (given, left) in [
+        ("From: Backup Script", "Backup Script <me@isp.example>"),
+        ("From: \"Backup Script\"", "\"Backup Script\" <me@isp.example>"),
+        ("From: Backup <>", "Backup <me@isp.example>"),
+        ("From: =?UTF-8?Q?B=C3=A4ckup?=", "=?UTF-8?Q?B=C3=A4ckup?= <me@isp.example>"),
+        ("Sender: Backup v1.2", "\"Backup v1.2\" <me@isp.example>"),
+        ("From: root", "me@isp.example"),
+        ("From: Cron Daemon <root>", "Cron Daemon <me@isp.example>"),
+    ] {
+        assert_eq!(send(&["-f", "alice", "b@x.example"], given), (own.clone(), left.to_owned()));
+    }
+    // Where the sender is read from the field, it has none to read.
+    let read = send(&["--read-envelope-from", "-f", "alice", "b@x.example"], "From: Backup Script");
+    assert_eq!(read, (own, "Backup Script <me@isp.example>".to_owned()));
+    let shown = world.file("header", "From: Backup Script\n\n", 0o600);
+    let said = world.postrider(&["route", "--from", "alice", "--header", shown.to_str().unwrap(), "b@x.example"]);
+    assert!(said.stdout.contains("becomes    From: Backup Script <me@isp.example>"), "{}", said.stdout);
+}
+
+#[test]
+fn a_forced_from_stands_once_whatever_the_field_named() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("from", json!("only@isp.example"))]);
+    for (given, left) in [
+        ("From: Backup Script", "Backup Script <only@isp.example>"),
+        ("From: A <a@x.example>, B <b@x.example>", "only@isp.example"),
+    ] {
+        world.sendmail(&["b@x.example"], format!("{given}\n\nhi\n")).code(0);
+        world.run_once();
+        assert_eq!(isp.mails().pop().unwrap().fields("From"), [left]);
+    }
+}
+
+#[test]
+fn recipients_that_generic_makes_one_mailbox_get_one_copy() {
+    let isp = Provider::start();
+    let world = World::new().account("isp", &isp).set("generic", json!([{ "@home.lan": "me@isp.example" }]));
+    world.sendmail(&["-t"], "To: John Doe\nCc: bob@x.example, root\n\nhi\n").code(0);
+    world.run_once();
+    let mut to = isp.mail().to;
+    to.sort();
+    assert_eq!(to, ["bob@x.example", "me@isp.example"], "{}", isp.transcript());
+    assert_eq!(isp.mail().field("To"), "me@isp.example, me@isp.example");
+    assert!(world.queued().is_empty());
+    // What is refused is refused for all of them.
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("me@").reply("550 5.1.1 no such user")).start();
+    let rows = json!([{ "alice": "alice@isp.example", "john": "me@isp.example", "doe": "me@isp.example" }]);
+    let world = World::new().account("isp", &isp).set("generic", rows);
+    world.sendmail(&["-f", "alice", "john", "doe"], "Subject: x\n\nhi\n").code(0);
+    world.drain();
+    let bounce = String::from_utf8_lossy(isp.mail_to("alice@isp.example").body()).into_owned();
+    assert!(bounce.contains("john") && bounce.contains("doe"), "{bounce}");
+}
+
+#[test]
+fn mail_without_a_sender_and_without_a_from_names_nobody_of_this_domain() {
+    for (generic, from) in [
+        (json!([{ "@home.lan": "me@isp.example" }]), "me@isp.example"),
+        (json!([{ "alice": "me@isp.example" }]), "MAILER-DAEMON@home.lan"),
+    ] {
+        let isp = Provider::start();
+        let world = World::new().account("isp", &isp).set("generic", generic);
+        for sender in ["", "<>"] {
+            world.sendmail(&["-f", sender, "-F", "", "b@x.example"], "Subject: x\n\nhi\n").code(0);
+            world.run_once();
+            let mail = isp.mails().pop().unwrap();
+            assert_eq!((mail.from.as_str(), mail.field("From").as_str()), ("", from));
+        }
+    }
 }
 
 #[test]

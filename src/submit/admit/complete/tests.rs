@@ -202,7 +202,7 @@ fn the_full_name_is_what_the_caller_says() {
         (Some(b" a\r\nb\t c\0 "), Sender::Login, "From: a b c <his@home.lan>\r\n"),
         (Some(b"J\xf6rg"), Sender::Login, "From: =?unknown-8bit?Q?J=F6rg?= <his@home.lan>\r\n"),
         (None, Sender::Given(b"x@y".to_vec()), "From: His Name <x@y>\r\n"),
-        (None, Sender::Given(Vec::new()), "From: MAILER-DAEMON\r\n"),
+        (None, Sender::Given(Vec::new()), "From: MAILER-DAEMON@home.lan\r\n"),
     ] {
         let made = header(&config(), "", name, &sender);
         assert!(made.ends_with(from), "{made}");
