@@ -109,6 +109,17 @@ pub struct Record {
     pub recipients: Vec<Finished>,
 }
 
+/// Begins the token of a message that contains those of a flood.
+pub const FLOOD_TOKEN: &str = "flood-";
+
+impl Record {
+    /// Whether it is of a message that contains those of a flood, which have records of their own.
+    #[must_use]
+    pub fn is_flood_digest(&self) -> bool {
+        self.token.as_ref().is_some_and(|token| token.starts_with(FLOOD_TOKEN))
+    }
+}
+
 /// Of a record, whose message it was.
 #[derive(Deserialize)]
 struct OfSubmitter {

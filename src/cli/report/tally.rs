@@ -110,9 +110,10 @@ impl Tally {
         self.since.saturating_sub(length).unwrap_or(self.since)
     }
 
-    /// Counts one.
+    /// Counts one. What leaves as part of another message counts by itself: where that message is refused, nothing of it is
+    /// returned.
     pub(super) fn add(&mut self, record: &Record) {
-        if record.finished >= self.until || record.finished < self.earliest() {
+        if record.is_flood_digest() || record.finished >= self.until || record.finished < self.earliest() {
             return;
         }
         let sender = fold_case(&record.sender).into_owned();

@@ -16,11 +16,12 @@ use crate::log;
 use crate::mail::header::Header;
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::mail::stamp;
+use crate::spool::history::FLOOD_TOKEN;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::state::State;
 use crate::spool::writer::Incoming;
-use crate::spool::{Envelope, MessageId, SpoolError, Stored};
+use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
 
 /// Begins the reason of a message that waits for others. A later runner knows it by that.
 const GATHERED: &str = "similar mail is sent together";
@@ -41,6 +42,12 @@ pub enum Withdrawn {
 pub fn is_gathered(state: &State) -> bool {
     let [recipient] = state.recipients.as_slice() else { return false };
     recipient.is_pending() && recipient.outcome.as_ref().is_some_and(|outcome| outcome.reply.starts_with(GATHERED))
+}
+
+/// Whether a message is a digest of others. It is ours, and did not come in.
+#[must_use]
+pub fn is_digest(envelope: &Envelope) -> bool {
+    envelope.kind == Kind::Mail && !envelope.reports.is_empty()
 }
 
 /// Says in the message's journal that it waits, for `queue list`. Losing that costs nothing, so it is not synced.
@@ -114,7 +121,7 @@ fn store(loaded: &Loaded, parts: &[Stored]) -> Result<MessageId, SpoolError> {
     let to = of_first.recipients.first().map(|one| one.address.to_string()).unwrap_or_default();
     let envelope = Envelope {
         submitter: of_first.submitter.clone(),
-        token: format!("flood-{id}"),
+        token: format!("{FLOOD_TOKEN}{id}"),
         reports: parts.iter().map(|part| part.envelope.id.clone()).collect(),
         // All of them go through the same account; if it was asked for, their sender may have another one.
         account: parts.iter().find_map(|part| part.envelope.account.clone()),

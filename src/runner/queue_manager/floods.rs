@@ -16,7 +16,7 @@ use crate::runner::completion::flood_digest::{self, Withdrawn};
 use crate::runner::flood_key::flood_key;
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::state::State;
-use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
+use crate::spool::{Envelope, MessageId, SpoolError, Stored};
 
 /// Why a message cannot be taken out of a digest.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl QueueState {
     /// Notes what a digest brings; whether it is one. A digest that is held brings its originals when it is released, so they wait
     /// for it.
     pub(super) fn is_noted_digest(&mut self, envelope: &Envelope) -> bool {
-        if envelope.kind != Kind::Mail || envelope.reports.is_empty() {
+        if !flood_digest::is_digest(envelope) {
             return false;
         }
         for id in &envelope.reports {

@@ -26,7 +26,7 @@ impl QueueState {
             Ok(changed) => {
                 for (name, changed) in changed {
                     if let Ok(Changed::As(id)) = &changed {
-                        self.load(id.clone());
+                        self.load_again(id.clone());
                     }
                     report(Response::of_change(&name, changed));
                 }
@@ -91,10 +91,10 @@ impl QueueState {
             Change::Readmit => {
                 // Scheduled from scratch, because its new recipients may use another account.
                 self.schedule.remove(id);
-                self.load(id.clone());
+                self.load_again(id.clone());
             }
             Change::Release | Change::Retry => {
-                self.load(id.clone());
+                self.load_again(id.clone());
                 // `load` leaves a known message as it is, also its time; this brings both cases to the same point.
                 let due = self.floods.digest_of(id).unwrap_or(id).clone();
                 self.schedule.make_due(&due, self.now());

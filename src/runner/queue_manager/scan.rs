@@ -12,7 +12,7 @@ use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::outcome::Status;
 use crate::rules::retry;
-use crate::runner::completion::{dsn, settlement, stored_report};
+use crate::runner::completion::{dsn, flood_digest, settlement, stored_report};
 use crate::runner::message;
 use crate::spool::journal::Journal;
 use crate::spool::loading;
@@ -25,6 +25,8 @@ use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
 pub(super) enum Due {
     /// At the time in its journal.
     AsRecorded,
+    /// At that time; it was loaded before.
+    AsRecordedAgain,
     /// Now, unless the outcome of its last attempt is unknown: another attempt may deliver a duplicate.
     Now,
 }
@@ -71,6 +73,11 @@ impl QueueState {
         self.load_due(id, Due::AsRecorded);
     }
 
+    /// Loads a message that was taken out of the schedule.
+    pub(super) fn load_again(&mut self, id: MessageId) {
+        self.load_due(id, Due::AsRecordedAgain);
+    }
+
     /// Loads a message. A known one is not changed.
     ///
     /// Several sources may announce the same file: inotify, a scan, the thread that stored it. The first one loads it.
@@ -109,8 +116,10 @@ impl QueueState {
         let envelope = &stored.envelope;
         self.loaded.spool.count(&id, &envelope.submitter, stored.octets());
         self.intake.remember(envelope);
-        // All are read again when the configuration changes.
-        if due == Due::AsRecorded {
+        // All are read again when the configuration changes, and those of a flood when they are announced twice, or are to be
+        // sent after all.
+        let is_new = due == Due::AsRecorded && *state == State::new(state.recipients.len());
+        if is_new && !flood_digest::is_digest(envelope) {
             self.metrics.loaded(envelope.arrived, &envelope.submitter);
         }
         // A held message is not in the schedule at all. `release` loads it. One with `done` only has to be removed,

@@ -111,6 +111,11 @@ fn a_digest_that_is_refused_goes_out_as_what_it_is_made_of() {
     for number in 1..=4 {
         assert_eq!(texts.iter().filter(|text| text.contains(&format!("run {number}"))).count(), 1, "{texts:?}");
     }
+    let metrics = world.postrider(&["metrics"]).code(0).stdout;
+    let received = metrics.lines().filter(|line| line.starts_with("postrider_received_messages_total{"));
+    assert_eq!(received.filter_map(|line| line.rsplit(' ').next()).collect::<Vec<_>>(), ["4"], "{metrics}");
+    let report = world.postrider(&["report"]).code(0).stdout;
+    assert!(report.contains("4 messages") && !report.contains("returned"), "nobody got anything back: {report}");
     drop(runner);
 }
 
