@@ -77,10 +77,29 @@ fn connections(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Ports of other protocols, whose servers stand beside the one for mail to send.
+fn foreign_port(port: u16) -> Option<&'static str> {
+    match port {
+        143 | 993 => Some("IMAP"),
+        110 | 995 => Some("POP3"),
+        80 => Some("HTTP"),
+        _ => None,
+    }
+}
+
 /// Where a port has one kind of TLS, the other is met by silence or by words that are none.
 fn ports(config: &Config, findings: &mut Findings) {
     for account in &config.accounts {
         for relay in &account.relays {
+            if let Some(protocol) = foreign_port(relay.port) {
+                let (name, port) = (&account.name, relay.port);
+                let sentence = format!(
+                    "account {name}: port {port} in `relay` is usually for {protocol}, which does not send mail; use 587 (tls = \"starttls\") or \
+                     465 (tls = \"implicit\"), unless your server is an exception"
+                );
+                findings.warning(Kind::Relay, Some(name), sentence);
+                continue;
+            }
             let (is, right) = match (relay.port, account.tls_mode(relay)) {
                 (465, TlsMode::Starttls) => ("from the first byte", "implicit"),
                 (25 | 587, TlsMode::Implicit) => ("by STARTTLS", "starttls"),

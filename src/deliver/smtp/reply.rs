@@ -54,6 +54,9 @@ pub enum ReplyError {
     /// The line does not start with a code from 200 to 599.
     #[error("the server sent \"{0}\", which is not SMTP")]
     NotSmtp(String),
+    /// The server is one of another protocol.
+    #[error("the server speaks {}, not SMTP (\"{}\"); use port 587 (STARTTLS) or 465 (implicit TLS)", .0.name(), .1)]
+    Other(OtherProtocol, String),
     /// A line of a multi-line reply has a different code.
     #[error("the server mixed the codes {first} and {then} in one reply")]
     MixedCodes {
@@ -62,6 +65,44 @@ pub enum ReplyError {
         /// The code of the offending line.
         then: u16,
     },
+}
+
+/// A protocol that a server speaks where it is asked for SMTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherProtocol {
+    /// Mail is read there.
+    Imap,
+    /// Mail is fetched there.
+    Pop3,
+    /// A web server, or a proxy or portal in the way.
+    Http,
+    /// A login.
+    Ssh,
+}
+
+impl OtherProtocol {
+    /// By how the line begins.
+    fn of(line: &[u8]) -> Option<Self> {
+        let known: [(&[u8], Self); 7] = [
+            (b"* OK", Self::Imap),
+            (b"* PREAUTH", Self::Imap),
+            (b"* BYE", Self::Imap),
+            (b"+OK", Self::Pop3),
+            (b"-ERR", Self::Pop3),
+            (b"HTTP/", Self::Http),
+            (b"SSH-", Self::Ssh),
+        ];
+        known.into_iter().find(|(begin, _)| line.starts_with(begin)).map(|(_, protocol)| protocol)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+            Self::Http => "HTTP",
+            Self::Ssh => "SSH",
+        }
+    }
 }
 
 impl Gathered {
@@ -116,7 +157,13 @@ impl Gathered {
 
 /// Splits a line: `250 text`, `250-text`, or `250`.
 fn parse(bytes: &[u8]) -> Result<Line, ReplyError> {
-    let not_smtp = || ReplyError::NotSmtp(cut(&cleaned(bytes), 80));
+    let not_smtp = || {
+        let text = cut(&cleaned(bytes), 80);
+        match OtherProtocol::of(bytes) {
+            Some(protocol) => ReplyError::Other(protocol, text),
+            None => ReplyError::NotSmtp(text),
+        }
+    };
     let (digits, rest) = bytes.split_at_checked(3).ok_or_else(not_smtp)?;
     if !(b'2'..=b'5').contains(&digits[0]) || !digits.iter().all(u8::is_ascii_digit) {
         return Err(not_smtp());

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::lines::Lines;
 use super::observer::{Observer, Step};
-use super::reply::{Gathered, MAX_REPLY, Progress, ReplyError, cleaned};
+use super::reply::{Gathered, MAX_REPLY, OtherProtocol, Progress, ReplyError, cleaned};
 use super::socket::{Connected, Socket};
 use crate::deliver::confidential::{Confidential, WITHHELD};
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
@@ -377,7 +377,11 @@ fn within(keep: Keep, reply: Reply) -> Reply {
 
 fn garbage(error: &ReplyError, keep: Keep) -> Seen {
     match (error, keep) {
-        (ReplyError::NotSmtp(_), Keep::Code) => Seen::Garbage("the server's reply to the login is not SMTP".to_owned()),
+        (ReplyError::NotSmtp(_) | ReplyError::Other(..), Keep::Code) => {
+            Seen::Garbage("the server's reply to the login is not SMTP".to_owned())
+        }
+        // A server for reading mail is there because `relay` has its port, and goes on being there.
+        (ReplyError::Other(OtherProtocol::Imap | OtherProtocol::Pop3, _), Keep::Text) => Seen::Local(error.to_string()),
         (error, _) => Seen::Garbage(error.to_string()),
     }
 }

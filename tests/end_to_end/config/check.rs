@@ -88,6 +88,19 @@ fn a_pattern_that_means_something_else_than_it_says_is_an_error() {
 }
 
 #[test]
+fn check_warns_of_ports_for_other_protocols() {
+    let isp = Provider::start();
+    for (port, protocol) in [(993, "IMAP"), (143, "IMAP"), (995, "POP3"), (110, "POP3"), (80, "HTTP")] {
+        let relay = json!(format!("[mail.isp.example]:{port}"));
+        let world = World::at_home(&isp).account_keys("isp", &[("relay", relay)]);
+        let said = world.postrider(&["check"]).code(1).stdout;
+        let warns =
+            |line: &str| line.starts_with("warning") && [protocol, "587", "465"].iter().all(|word| line.contains(word));
+        assert_eq!(said.lines().filter(|line| warns(line)).count(), 1, "{port}: {said}");
+    }
+}
+
+#[test]
 fn a_mode_that_shows_a_password_in_the_config_hides_no_other_mistake() {
     let isp = Provider::start();
     let world = World::at_home(&isp).account_keys("isp", &[("tls_ca", json!("no.pem"))]);

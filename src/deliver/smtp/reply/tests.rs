@@ -33,8 +33,17 @@ fn replies_of_all_shapes() {
 
 #[test]
 fn what_is_no_reply_is_named() {
-    for bad in [&b""[..], b"25", b"HTTP/1.1 400 Bad Request", b"2500 x", b"650 x", b"150 x", b"25x ok", b"250\tx"] {
+    for bad in [&b""[..], b"25", b"* x", b"2500 x", b"650 x", b"150 x", b"25x ok", b"250\tx"] {
         assert!(matches!(read(&[bad]), Err(ReplyError::NotSmtp(_))), "{:?}", String::from_utf8_lossy(bad));
+    }
+    for (greeting, name) in [
+        (&b"* OK [CAPABILITY IMAP4rev1] ready"[..], "IMAP"),
+        (b"+OK POP3 ready", "POP3"),
+        (b"HTTP/1.1 400 Bad Request", "HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2", "SSH"),
+    ] {
+        let said = read(&[greeting]).unwrap_err().to_string();
+        assert!(said.contains(&format!("speaks {name}, not SMTP")) && said.contains("587"), "{said}");
     }
     assert_eq!(read(&[b"250-a", b"550 b"]), Err(ReplyError::MixedCodes { first: 250, then: 550 }));
     let many = [vec![&b"250-x"[..]; 2 * MAX_LINES], vec![&b"250 y"[..]]].concat();
