@@ -383,7 +383,8 @@ struct Lateness {
 }
 
 fn trouble(account: &str, outage: Outage, lateness: Lateness) -> Reason {
-    let Outage { reason, resumes, next, since, trouble, .. } = outage;
+    let Outage { reason, cure, resumes, next, since, trouble, .. } = outage;
+    let reason = cure.as_ref().map_or_else(|| reason.clone(), |cure| without(&reason, cure));
     let lasted = Duration::try_from(lateness.now.duration_since(since)).unwrap_or_default();
     let (level, kind) = match trouble {
         Trouble::Login | Trouble::Setup => (Level::Critical, Kind::Account),
@@ -402,7 +403,14 @@ fn trouble(account: &str, outage: Outage, lateness: Lateness) -> Reason {
         Some(_) => format!("{reason} (next try at {})", at(next)),
         None => reason,
     };
-    Reason::new(level, kind, text).of(account).since(Some(since))
+    Reason { cure, ..Reason::new(level, kind, text).of(account).since(Some(since)) }
+}
+
+/// The text of an outage without the cure that it ends with, or that is followed by what the fallback accounts met.
+fn without(reason: &str, cure: &str) -> String {
+    let joints = [": ", "; "].map(|joint| format!("{joint}{cure}"));
+    let found = joints.iter().find(|joint| reason.contains(joint.as_str()));
+    found.map_or_else(|| reason.to_owned(), |joint| reason.replacen(joint.as_str(), "", 1))
 }
 
 fn is_the_machines(spool: &Spool) -> bool {

@@ -154,6 +154,8 @@ pub struct AccountFailure {
     pub relay: String,
     /// The server's reply, or our own description.
     pub reason: String,
+    /// What to do about it, where the reason says that as well.
+    pub cure: Option<String>,
     /// The wait that the server asked for.
     pub wait: Option<Duration>,
     /// For a login: when the files it depends on were read.

@@ -55,6 +55,9 @@ pub struct Outage {
     pub relay: String,
     /// The server's reply, or our own description of the failure.
     pub reason: String,
+    /// What to do about it, in the words that `reason` has for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
     /// The channels through which this outage has been announced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<AlertChannel>,

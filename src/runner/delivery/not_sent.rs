@@ -13,7 +13,7 @@ use super::outcome::{self, log_outcomes, queued};
 use crate::config::Account;
 use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, SentAs, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Seen, SentAs, Status};
 use crate::rules::consequence::Repeated;
 use crate::rules::route::NoAccount;
 use crate::rules::trouble::{self, Classification};
@@ -57,7 +57,8 @@ pub(super) fn not_sent(
     if let Some(login) = &not.login {
         outcome.reply = format!("{} [login with {login}]", outcome.reply);
     }
-    if let Some(cure) = outcome::remedy_before_login(not.classification, plan, &message) {
+    let cure = outcome::remedy_before_login(not.classification, plan, &message);
+    if let Some(cure) = &cure {
         outcome.reply = format!("{}: {cure}", outcome.reply);
     }
     for why in &not.fallbacks {
@@ -72,15 +73,18 @@ pub(super) fn not_sent(
     let delays = Delays { queued: queued(&message), connecting, ..Delays::default() };
     log_outcomes(&message, &outcomes, delays, |_| None);
     note(&mut message, &outcomes);
-    let failure = AccountFailure {
-        trouble,
-        relay: not.relay.clone(),
-        reason,
-        wait: not.classification.wait,
-        read: not.read,
-        met: Met::BySession,
-    };
+    let cure = cure.or_else(|| own_remedy(&not.fact.seen));
+    let (relay, wait, read) = (not.relay.clone(), not.classification.wait, not.read);
+    let failure = AccountFailure { trouble, relay, reason, cure, wait, read, met: Met::BySession };
     outcome::account_failed(not.classification.verdict, failure)
+}
+
+/// What our own words about the account say to do.
+fn own_remedy(seen: &Seen) -> Option<String> {
+    match seen {
+        Seen::Local(text) | Seen::NotOffered(text) => text.split_once("; ").map(|(_, cure)| cure.to_owned()),
+        _ => None,
+    }
 }
 
 /// Records why the message waits. A failure to do so is only logged: if it replaced the account's failure, the event

@@ -362,9 +362,9 @@ impl Worker {
             note(&mut message, &outcomes);
             let cure = outcomes.iter().find_map(|(_, outcome)| outcome.cure.clone());
             let said = fact.seen.to_string();
-            let reason = cure.map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
-            let failure =
-                AccountFailure { trouble, relay, reason, wait: classification.wait, read: None, met: Met::ByMessage };
+            let reason = cure.as_ref().map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
+            let (wait, met) = (classification.wait, Met::ByMessage);
+            let failure = AccountFailure { trouble, relay, reason, cure, wait, read: None, met };
             return Ok(BatchOutcome::over(outcome::account_failed(classification.verdict, failure)));
         }
         let verdicts = || classifications.iter().map(|classification| classification.verdict);
@@ -374,8 +374,8 @@ impl Worker {
             let charged = plan.recipients.get(at).map(|planned| planned.index);
             let reason = outcomes.iter().find(|(index, _)| Some(*index) == charged).map(|(_, outcome)| outcome.said());
             let reason = reason.unwrap_or_default();
-            let failure =
-                AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None, met: Met::ByMessage };
+            let (trouble, met) = (Trouble::Relay, Met::ByMessage);
+            let failure = AccountFailure { trouble, relay, reason, cure: None, wait: None, read: None, met };
             let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
             // A final reply for any recipient shows that the server works, and so does what the session carried before:
             // it ended because of what was sent over it. A server in trouble ends the next, fresh session as well.

@@ -112,7 +112,7 @@ impl AccountBackoff {
     /// count, since the wait for a busy server must not hide a rejected password.
     pub(super) fn failed(&mut self, attempt: &FailedAttempt, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
         let FailedAttempt { account, failure, begun } = attempt;
-        let AccountFailure { trouble, relay, reason, wait: named, read: _, met } = failure;
+        let AccountFailure { trouble, relay, reason, cure, wait: named, read: _, met } = failure;
         let (trouble, now, wall) = (*trouble, loaded.clock.now(), Timestamp::now());
         if schedule.backoff_of(account).is_some_and(|backoff| backoff.until > now && backoff.trouble == trouble) {
             return false;
@@ -152,6 +152,7 @@ impl AccountBackoff {
             failures,
             relay: relay.clone(),
             reason: reason.clone(),
+            cure: cure.clone(),
             told,
         };
         self.outages.insert(account.clone(), outage);

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use support::need;
-use support::provider::{Provider, Verb, on};
+use support::provider::{Provider, Verb, greeting, on};
 use support::wait::wait_for;
 use support::world::{World, is_root, run};
 
@@ -95,11 +95,34 @@ fn an_account_that_needs_its_owner_is_critical_and_says_since_when() {
     world.run_once();
     let found = reason(&world, 2, "account");
     assert_eq!(found["subject"], "isp");
+    let (text, cure) = (found["text"].as_str().unwrap(), found["cure"].as_str().unwrap());
+    assert!(cure.contains("postrider password set isp") && !text.contains("postrider password set"), "{found}");
+    assert!(text.contains("535 5.7.8 wrong"), "{found}");
+    let shown = world.postrider(&["status"]).code(2).stdout;
+    assert_eq!(shown.matches("postrider password set isp").count(), 1, "{shown}");
     found["since"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     // One login for each config.
     let world = world.queue_set("warn_after", "3h");
     world.flush().code(0);
     is_well(&world);
+}
+
+#[test]
+fn the_cure_of_an_account_s_trouble_is_told_apart_whatever_the_stage() {
+    for (rule, cure) in [
+        (on(Verb::Auth).reply("534 5.7.9 Application-specific password required"), "created on its security page"),
+        (greeting().say(b"* OK IMAP4 ready\r\n"), "use port 587"),
+        (greeting().say(b"+OK POP3 ready\r\n"), "use port 587"),
+    ] {
+        let isp = Provider::setup().rule(rule).start();
+        let world = World::at_home(&isp);
+        world.send_to(&["bob@away.example"]).code(0);
+        world.run_once();
+        let found = reason(&world, 2, "account");
+        let (text, told) = (found["text"].as_str().unwrap(), found["cure"].as_str().unwrap());
+        assert!(told.contains(cure) && !text.contains(cure), "{found}");
+        isp.forgive();
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn outage(trouble: Trouble) -> Health {
         failures: 1,
         relay,
         reason,
+        cure: None,
         told: Vec::new(),
     };
     [("isp".to_owned(), outage)].into_iter().collect()
