@@ -92,6 +92,9 @@ impl Password {
     }
 }
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// No password is longer, in octets.
 const LONGEST: usize = 4096;
 
@@ -100,6 +103,8 @@ const LONGEST: usize = 4096;
 fn first_line(source: &str, bytes: &[u8]) -> Result<Secret, SecretError> {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // Some editors begin a file with it. Nobody types it into a login form.
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     if line.is_empty() {
         return Err(SecretError(format!("the first line of {source} is empty: write the password there")));
     }

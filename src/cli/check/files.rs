@@ -29,6 +29,15 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     for path in conf_d::with_main(&config.path) {
         report_open_folder("the configuration", &path, findings);
     }
+    if let Some(path) =
+        config.metrics.textfile.as_deref().filter(|path| path.extension().is_none_or(|end| end != "prom"))
+    {
+        let shown = path.display();
+        let text = format!(
+            "`textfile` in [metrics] is {shown}, but node_exporter reads only files ending in .prom; rename it"
+        );
+        findings.warning(Kind::Config, Some(&shown.to_string()), text);
+    }
     // With a file in it, the configuration is not read at all.
     if let Some(error) = locate::distrust_of_empty_folder(&config.path) {
         findings.error(Kind::Permissions, Some(&error.place()), error.to_string());

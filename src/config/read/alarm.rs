@@ -12,6 +12,7 @@ use super::section::{Section, Value, not_zero, text, wrong_type};
 use crate::config::Password;
 use crate::config::alarm::{Alarm, Format, Heartbeat, Target, Template};
 use crate::config::keys::{ALARM_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS};
+use crate::config::sender_pattern::is_pattern;
 use crate::config::units;
 use crate::mail::address::Address;
 use crate::mail::fold_case::fold_case;
@@ -49,7 +50,11 @@ fn expected(value: &Value, faults: &mut Faults) -> BTreeMap<String, Duration> {
     };
     let mut expected = BTreeMap::new();
     for (key, value) in table {
-        if let Err(error) = Address::parse(key.get_ref()) {
+        if is_pattern(key.get_ref()) {
+            // Whichever of them wrote, the silence of the others would not be noticed.
+            let message = "`expect` names each sender by its address, such as \"backup@home.lan\"; a pattern with * is not possible";
+            faults.add(key.span().start, message);
+        } else if let Err(error) = Address::parse(key.get_ref()) {
             faults.add(key.span().start, format!("`expect` names senders, such as \"backup@home.lan\": {error}"));
         }
         let Some(read) = text("expect", value, faults) else { continue };

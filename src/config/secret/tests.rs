@@ -13,11 +13,12 @@ fn the_password_is_the_first_line_without_its_end() {
         (b"s3cret\n", "s3cret"),
         (b"s3cret\r\nuser: me\n", "s3cret"),
         (b" a b \n", " a b "),
+        (b"\xef\xbb\xbfs3cret\r\n", "s3cret"),
         ("pässwörd\n".as_bytes(), "pässwörd"),
     ] {
         assert_eq!(read(bytes), Ok(password.to_owned()));
     }
-    for bytes in [&b""[..], b"\n", b"\r\nx", b"a\0b", b"\xff", &[b'a'; 5000]] {
+    for bytes in [&b""[..], b"\n", b"\r\nx", b"a\0b", b"\xff", b"\xef\xbb\xbf\n", &[b'a'; 5000]] {
         assert!(read(bytes).is_err());
     }
 }

@@ -101,6 +101,28 @@ fn check_warns_of_ports_for_other_protocols() {
 }
 
 #[test]
+fn a_file_that_nobody_reads_is_warned_of_and_a_pattern_where_none_can_be_is_an_error() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("metrics", json!({ "textfile": "figures.txt" }));
+    let said = world.postrider(&["check"]).code(1).stdout;
+    assert!(said.starts_with("warning") && said.contains("figures.txt") && said.contains(".prom"), "{said}");
+    let world = World::at_home(&isp).set("alarm", json!({ "command": ["true"], "expect": { "*@home.lan": "1d" } }));
+    let said = world.postrider(&["check"]).code(78).stdout;
+    assert!(said.contains("`expect`") && said.contains("pattern"), "{said}");
+}
+
+#[test]
+fn a_password_file_that_begins_with_a_byte_order_mark_has_the_password_behind_it() {
+    let isp = Provider::start();
+    let (_, password) = isp.credential();
+    let world = World::at_home(&isp).account_keys("isp", &[("password", json!({ "file": "secret" }))]);
+    world.file("secret", &format!("\u{feff}{password}\r\n"), 0o600);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    assert_eq!(isp.received(), 1, "{}", isp.transcript());
+}
+
+#[test]
 fn a_mode_that_shows_a_password_in_the_config_hides_no_other_mistake() {
     let isp = Provider::start();
     let world = World::at_home(&isp).account_keys("isp", &[("tls_ca", json!("no.pem"))]);
