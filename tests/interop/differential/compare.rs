@@ -103,6 +103,8 @@ fn mails(transactions: &[Transaction]) -> Vec<Mail> {
     }
     for mail in &mut mails {
         mail.recipients.sort();
+        // Postfix names a mailbox once for each recipient that its maps bring there; we name it once.
+        mail.recipients.dedup();
     }
     mails.sort_by(|a, b| (is_report(a), &a.recipients).cmp(&(is_report(b), &b.recipients)));
     mails
