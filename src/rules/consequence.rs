@@ -111,9 +111,10 @@ pub struct Evidence {
 /// Whether the account has got a reply of the same meaning before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeated {
-    /// Not yet, or for this message or recipient only.
+    /// Not yet, or for this message, its recipient or its sender only.
     No,
-    /// For another message with another recipient.
+    /// For another message with another recipient (in reply to MAIL, where it is about logging in, with another sender), or for two
+    /// others.
     ForAnotherMessage,
 }
 

@@ -19,7 +19,7 @@ const AFTER_UNKNOWN_HERE: Duration = Duration::from_mins(1);
 pub const PROBE_EVERY: Duration = Duration::from_hours(1);
 /// An account whose trouble was met in the transaction of a message is tried by another message this soon: relays pass on the
 /// words of the recipient's server. Not sooner, since each try may be a login.
-pub const OTHER_MESSAGE_AFTER: Duration = Duration::from_mins(3);
+const OTHER_MESSAGE_AFTER: Duration = Duration::from_mins(3);
 /// A rejected login is not tried again before this, whoever asks.
 pub const LOGIN_PAUSE: Duration = Duration::from_mins(5);
 
@@ -41,6 +41,12 @@ pub fn after_unknown(account: &str) -> Duration {
 pub fn relay_wait(failures: u32, queue: &Queue, chance: f64) -> Duration {
     let doubled = queue.retry_min.saturating_mul(1 << failures.saturating_sub(1).min(16));
     jitter(doubled.min(queue.retry_max.max(queue.retry_min)), chance)
+}
+
+/// The wait before another message probes an account whose trouble a message met: doubling with every failure in a row.
+#[must_use]
+pub fn other_message_wait(failures: u32) -> Duration {
+    OTHER_MESSAGE_AFTER.saturating_mul(1 << failures.saturating_sub(1).min(16))
 }
 
 /// The wait before an account with a rejected login or another fault of its owner's is probed again.

@@ -160,7 +160,7 @@ pub struct AccountFailure {
     pub wait: Option<Duration>,
     /// For a login: when the files it depends on were read.
     pub read: Option<Timestamp>,
-    /// What the server answered.
+    /// Where it was met.
     pub met: Met,
 }
 

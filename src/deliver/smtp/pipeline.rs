@@ -228,7 +228,10 @@ impl Envelope<'_> {
 
     /// The same where the session ends with this command.
     fn broken_at(&mut self, command: Command, phase: Phase, seen: Seen) -> Result<(), Broken> {
-        if let Command::Rcpt(at) = command {
+        // Where content went along, the server may have the message for those that it has accepted.
+        if let Command::Rcpt(at) = command
+            && self.early.is_empty()
+        {
             self.ended_at = Some(at);
         }
         self.broken(phase, seen)

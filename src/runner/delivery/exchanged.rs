@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::not_sent::NotBegun;
 use crate::config::Account;
-use crate::deliver::plan::Plan;
+use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::session::Server;
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{DsnSender, Fact, Phase, Seen};
@@ -22,6 +22,8 @@ pub(super) struct Exchanged {
     pub(super) through: Option<Account>,
     /// The recipient, as an index, in reply to whom the server ended the session.
     pub(super) ended_at: Option<usize>,
+    /// Recipients, as indices, that were not reached: they come first in the next attempt.
+    pub(super) not_reached: Vec<usize>,
     /// The address in MAIL FROM.
     pub(super) sender: ReversePath,
     pub(super) dsn_sender: DsnSender,
@@ -35,11 +37,18 @@ pub(super) struct Exchanged {
 
 impl Exchanged {
     /// The recipients among these that have no reply of their own because the server ended the session in reply to another one.
-    /// They go on without that one, which would end each session before their mail is sent.
-    pub(super) fn others_than_ended_it(&self, waiting: &[usize]) -> Vec<usize> {
-        let Some(ended_at) = self.ended_at else { return Vec::new() };
-        let is_unanswered = |at: &usize| *at != ended_at && self.facts[*at] == self.facts[ended_at];
-        waiting.iter().copied().filter(is_unanswered).collect()
+    /// They go on without that one, which would end each session before their mail is sent: first those before it, which the
+    /// server had accepted, then those behind it.
+    pub(super) fn others_than_ended_it(&self, waiting: &[usize], recipients: &[Planned]) -> (Vec<usize>, Vec<usize>) {
+        let Some(ended_at) = self.ended_at.filter(|at| is_end(&self.facts[*at])) else { return Default::default() };
+        // Those of the same transaction have the same fact, those of later ones were not reached.
+        let is_unanswered = |fact: &Fact| fact.phase == Phase::Idle || *fact == self.facts[ended_at];
+        let is_other = |at: &usize| recipients[*at].address != recipients[ended_at].address;
+        let place = waiting.iter().position(|at| *at == ended_at).unwrap_or_default();
+        let others = |part: &[usize]| {
+            part.iter().copied().filter(|at| is_other(at) && is_unanswered(&self.facts[*at])).collect()
+        };
+        (others(&waiting[..place]), others(&waiting[place..]))
     }
 
     /// The plan with the account whose server answered, for what is to be done about it.
@@ -62,6 +71,16 @@ impl Exchanged {
             }
         })
     }
+}
+
+/// Whether the session ended in reply to a recipient. The server cannot have the message for those of the same transaction.
+pub(super) fn is_end(fact: &Fact) -> bool {
+    let is_over = match &fact.seen {
+        Seen::Reply(reply) => reply.code == 421,
+        Seen::Closed | Seen::Timeout => true,
+        _ => false,
+    };
+    fact.phase == Phase::Rcpt && is_over
 }
 
 /// Whether nothing was learnt that is worth a record, where a stop ended the waiting for a server: no reply, and the server cannot

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::carried::{Carried, EndedAfter};
-use super::exchanged::Exchanged;
+use super::exchanged::{self, Exchanged};
 use super::mailbox_sessions::{self, MailboxSessions, UserSession};
 use super::mailbox_transactions::{self, LocalMail};
 use super::not_sent::NotBegun;
@@ -158,6 +158,8 @@ impl KeptSession {
         let mut waiting: Vec<usize> = (0..exchange.recipients.len()).collect();
         let mut opening = self.opening(exchange);
         let mut exchanged = self.send(exchange, &waiting, &opening)?;
+        // Those behind a recipient in reply to whom a session ended, while those that it had accepted go on first.
+        let (mut behind, mut ended_at_first) = (Vec::new(), 0);
         loop {
             // A reply to RCPT or later shows that the session worked before it ended. Its end is then put down to what
             // it carried, and the recipients without a reply go on in a new one.
@@ -169,18 +171,29 @@ impl KeptSession {
             let without_sender: Vec<usize> = waiting.iter().copied().filter(wants).collect();
             if without_sender.is_empty() {
                 let goes_on = |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session);
-                let others = exchanged.others_than_ended_it(&waiting);
+                let (accepted, after) = exchanged.others_than_ended_it(&waiting, exchange.recipients);
+                let is_at_first = exchanged.ended_at.is_some() && exchanged.ended_at == waiting.first().copied();
+                ended_at_first = if is_at_first { ended_at_first + 1 } else { 0 };
                 waiting.retain(goes_on);
+                let mut has_ended = true;
                 if waiting.is_empty() {
-                    waiting = others;
+                    has_ended = exchanged.ended_at.is_some();
+                    behind.splice(0..0, after);
+                    waiting = if accepted.is_empty() { std::mem::take(&mut behind) } else { accepted };
+                    exchanged.not_reached = [&waiting[..], &behind].concat();
+                    // Two sessions in a row that ended with the first recipient are the server's end, whoever is named.
+                    if ended_at_first > 1 && exchange.plan.account.lmtp.is_none() {
+                        break;
+                    }
                 }
                 // A session with this machine's own server costs no login, and each serves at least one recipient.
-                let may_go_on = || exchange.plan.account.lmtp.is_some() || self.restarts.begin(account, id);
+                let may_go_on =
+                    || !has_ended || exchange.plan.account.lmtp.is_some() || self.restarts.begin(account, id);
                 if waiting.is_empty() || !may_go_on() {
                     break;
                 }
                 // A session that is out of step must not carry the next command. That of a single user waits for their mail.
-                if self.user.is_none() {
+                if has_ended && self.user.is_none() {
                     self.end_session();
                 }
             } else {
@@ -251,7 +264,10 @@ impl KeptSession {
             let relay = session.described().relay.clone();
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
-            let ended_at = session.ended_at().and_then(|at| which.get(at).copied());
+            // With this machine's own server each recipient has a transaction.
+            let of_session =
+                if plan.account.lmtp.is_some() { facts.iter().position(exchanged::is_end) } else { session.ended_at() };
+            let ended_at = of_session.and_then(|at| which.get(at).copied());
             let (left_out, is_usable) = (session.left_out(), session.is_usable());
             // The connection could not go on after a parameter was refused. Nothing was sent, and without the parameter the
             // server takes the message.
@@ -288,6 +304,7 @@ impl KeptSession {
                     relay,
                     through,
                     ended_at,
+                    not_reached: Vec::new(),
                     sender,
                     dsn_sender,
                     session,

@@ -338,7 +338,7 @@ impl Worker {
         answered: AnsweredExchange,
     ) -> Result<BatchOutcome, SpoolError> {
         let AnsweredExchange { exchanged, classifications, mut outcomes, excerpt } = answered;
-        let Exchanged { facts, relay, session, connecting, sending, .. } = exchanged;
+        let Exchanged { facts, relay, session, connecting, sending, not_reached, .. } = exchanged;
         if let Some(cure) = outcome::remedy_called_for(&outcomes) {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
         }
@@ -367,6 +367,9 @@ impl Worker {
             let failure = AccountFailure { trouble, relay, reason, cure, wait, read: None, met };
             return Ok(BatchOutcome::over(outcome::account_failed(classification.verdict, failure)));
         }
+        // They have had no attempt, and so come first in the next.
+        let is_reached = |index: usize| !not_reached.iter().any(|at| plan.recipients[*at].index == index);
+        outcomes.retain(|(index, _)| is_reached(*index));
         let verdicts = || classifications.iter().map(|classification| classification.verdict);
         if let Some(at) = verdicts().position(|verdict| verdict == Verdict::Charged) {
             // The turn of the message is over, also for recipients that were not reached.

@@ -71,7 +71,9 @@ impl AccountBackoff {
             } else {
                 Duration::try_from(outage.next.duration_since(wall)).unwrap_or_default().min(longest)
             };
-            let backoff = Backoff { until: later(now, wait), trouble: outage.trouble, early: None };
+            // What the last runner met it by is not known any more.
+            let early = early(outage.trouble, outage.failures, now);
+            let backoff = Backoff { until: later(now, wait), trouble: outage.trouble, early };
             // The number of failures continues as well: the first session of this runner is then a single probe, and a
             // further failure waits longer than the last one did.
             schedule.back_off(account, backoff, outage.failures);
@@ -132,9 +134,9 @@ impl AccountBackoff {
             },
             Trouble::Login | Trouble::Setup => retry::account_wait(failures, queue, chance()),
         };
-        // A limit is over at its time, whoever asks.
-        let early = (*met == Met::ByMessage && named.is_none()).then(|| later(now, retry::OTHER_MESSAGE_AFTER));
-        schedule.back_off(account, Backoff { until: later(now, wait), trouble, early }, failures);
+        let early = early(trouble, failures, now).filter(|_| *met == Met::ByMessage);
+        let until = schedule.back_off(account, Backoff { until: later(now, wait), trouble, early }, failures);
+        let wait = Duration::try_from(until.duration_since(now)).unwrap_or(wait);
         match trouble {
             Trouble::Relay => log::relay_trouble(shown_account(account), relay, reason, wait),
             Trouble::Login | Trouble::Setup => log::account_trouble(shown_account(account), relay, reason, wait),
@@ -225,6 +227,12 @@ impl AccountBackoff {
             log::warning(error);
         }
     }
+}
+
+/// When a message that has not met the trouble may probe the account before its time. A limit is over at its time, whoever asks, and
+/// a rejected login has its pause.
+fn early(trouble: Trouble, failures: u32, now: Timestamp) -> Option<Timestamp> {
+    (trouble == Trouble::Setup).then(|| later(now, retry::other_message_wait(failures)))
 }
 
 /// Relay trouble and account trouble are two outages. A rejected login and a missing password are the same one.

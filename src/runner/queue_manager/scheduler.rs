@@ -168,7 +168,9 @@ impl Scheduler {
 
     /// Removes a message.
     pub fn remove(&mut self, id: &MessageId) {
-        self.take_out(id);
+        if let Some(entry) = self.take_out(id) {
+            self.queue(&entry.account).suspects.remove(id);
+        }
     }
 
     /// Makes the message wait until `due`, for this account.
@@ -324,8 +326,8 @@ impl Scheduler {
     /// The account backs off, after this many consecutive failures.
     ///
     /// A session that is already open is not ended by this. Its worker gets no further message from `take_next`, and
-    /// retires.
-    pub fn back_off(&mut self, account: &str, backoff: Backoff, failures: u32) {
+    /// retires. Returns until when: a message that may probe early may be there already.
+    pub fn back_off(&mut self, account: &str, backoff: Backoff, failures: u32) -> Timestamp {
         let queue = self.queue(account);
         // A server that takes no session at all, such as one that is started again, says nothing of their number.
         if backoff.trouble == Trouble::Relay {
@@ -336,6 +338,7 @@ impl Scheduler {
         if self.has_unsuspected(account) {
             self.queue(account).end_early();
         }
+        self.backoff_of(account).map_or(backoff.until, |backoff| backoff.until)
     }
 
     /// The account's trouble was met in the transaction of this message. Until the account works, others go first.

@@ -34,3 +34,21 @@ fn the_back_off_of_the_mailboxes_does_not_delay_what_leaves() {
     wait_for("the provider", || isp.received() == 1);
     assert_eq!(local.received(), 0);
 }
+
+#[test]
+fn a_user_in_reply_to_whom_the_server_ends_the_session_keeps_the_mail_from_no_other_and_doubles_none() {
+    for words in ["421 4.2.1 mailbox busy, closing", "421 4.7.1 your account is suspended", ""] {
+        for order in [["root", "games", "daemon", "bin"], ["root", "daemon", "bin", "games"]] {
+            let ends = on(Verb::Rcpt).about("games");
+            let ends = if words.is_empty() { ends.close() } else { ends.reply_and_close(words) };
+            let (isp, local) = (Provider::start(), Provider::setup().lmtp().rule(ends).start());
+            let world = World::at_home(&isp).set("mailbox", local.mailbox());
+            world.sendmail(&[&["-i"][..], &order].concat(), "Subject: x\n\nBODY\n").code(0);
+            let said = world.run_once().stderr;
+            let mut to: Vec<String> = local.mails().into_iter().flat_map(|mail| mail.to).collect();
+            to.sort();
+            assert_eq!(to, ["bin@home.lan", "daemon@home.lan", "root@home.lan"], "{words} {order:?}: {said}");
+            assert_eq!(world.queued().len(), 1, "{said}");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use support::provider::{Provider, Setup, Verb, after_dot, on};
+use support::wait::wait_for;
 use support::world::World;
 
 fn one_session(isp: &Provider) -> World {
@@ -228,4 +229,31 @@ fn a_recipient_in_reply_to_whom_the_server_ends_the_session_keeps_the_mail_from_
         world.flush();
         assert_eq!((copies(&isp).len(), isp.connections()), (2, 3), "{}", isp.transcript());
     }
+}
+
+#[test]
+fn recipients_behind_many_in_reply_to_whom_the_server_ends_the_session_get_the_mail_as_well() {
+    let ends = on(Verb::Rcpt).about("bad").reply_and_close("421 4.7.0 try again later, closing connection");
+    let isp = Provider::setup().rule(ends).start();
+    let world = one_session(&isp);
+    let bad: Vec<String> = (0..8).map(|n| format!("bad{n}@away.example")).collect();
+    let all: Vec<&str> = bad.iter().map(String::as_str).chain(["ann@away.example", "carl@away.example"]).collect();
+    world.send_to(&all).code(0);
+    let said = world.run_once().stderr;
+    assert_eq!(isp.connections(), 2, "two sessions that end with the first recipient may be the server's end: {said}");
+    // Within a minute hardly any further session may follow in an attempt, so that each attempt brings one or two.
+    wait_for("the others' mail", || {
+        world.flush();
+        !copies(&isp).is_empty()
+    });
+    assert_eq!(copies(&isp), ["ann@away.example", "carl@away.example"], "{}", isp.transcript());
+}
+
+#[test]
+fn content_that_went_along_is_sent_again_to_nobody_where_the_session_ends_before_the_replies() {
+    let isp = Provider::setup().offers("CHUNKING").rule(on(Verb::Rcpt).about("carl").close()).start();
+    let world = one_session(&isp).account_keys("isp", &[("early_data", json!(true))]);
+    world.send_to(&["ann@away.example", "bob@away.example", "carl@away.example", "dan@away.example"]).code(0);
+    let said = world.run_once().stderr;
+    assert_eq!(isp.connections(), 1, "{said}\n{}", isp.transcript());
 }
