@@ -371,12 +371,14 @@ impl Worker {
         let is_reached = |index: usize| !not_reached.iter().any(|at| plan.recipients[*at].index == index);
         outcomes.retain(|(index, _)| is_reached(*index));
         let verdicts = || classifications.iter().map(|classification| classification.verdict);
-        if let Some(at) = verdicts().position(|verdict| verdict == Verdict::Charged) {
+        if verdicts().any(|verdict| verdict == Verdict::Charged) {
             // The turn of the message is over, also for recipients that were not reached.
             batch.rest.clear();
-            let charged = plan.recipients.get(at).map(|planned| planned.index);
-            let reason = outcomes.iter().find(|(index, _)| Some(*index) == charged).map(|(_, outcome)| outcome.said());
-            let reason = reason.unwrap_or_default();
+            let charged = verdicts().zip(&plan.recipients).filter(|(verdict, _)| *verdict == Verdict::Charged);
+            let mut charged = charged.map(|(_, planned)| planned.index).filter(|index| is_reached(*index));
+            let said =
+                |charged| outcomes.iter().find(|(index, _)| *index == charged).map(|(_, outcome)| outcome.said());
+            let reason = charged.next().and_then(said).unwrap_or_default();
             let (trouble, met) = (Trouble::Relay, Met::ByMessage);
             let failure = AccountFailure { trouble, relay, reason, cure: None, wait: None, read: None, met };
             let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
