@@ -97,8 +97,23 @@ pub(super) struct Way {
     pub(super) sender: String,
     /// The address that replaces the one in From, whatever it is.
     pub(super) forced: Option<String>,
-    /// Each recipient, or why it is refused.
-    pub(super) recipients: Vec<String>,
+    /// Each recipient, or why it is refused, and where its mail goes.
+    pub(super) recipients: Vec<(String, Goes)>,
+}
+
+/// Where mail to a recipient goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goes {
+    /// Into a mailbox of this machine.
+    Here,
+    /// To the relay, at the address that tables of arrival give.
+    Away,
+    /// To the relay, at another address: that of `generic`.
+    AwayByGeneric,
+    /// Nowhere until a table has it.
+    Waits,
+    /// Nowhere.
+    Refused,
 }
 
 /// What a message from one address to another becomes.
@@ -112,8 +127,18 @@ pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure>
     let plans = Plans::of(config, &tables, &admitted.envelope).map_err(would_wait)?;
     let plan = plans.main().ok_or_else(|| would_wait("nothing delivers it"))?;
     let relays = plan.account.relays.iter().map(|relay| (relay.to_string(), plan.account.tls_mode(relay)));
-    let taken = plan.recipients.iter().map(|one| format!("<{}>", one.address));
-    let refused = plan.nowhere.iter().map(|(_, why)| format!("{}: {}", fate(config, why), why.reason()));
+    let taken = plan.recipients.iter().map(|one| {
+        let goes = match (&plan.why, &one.rewritten) {
+            (Why::Local, _) => Goes::Here,
+            (_, Some(_)) => Goes::AwayByGeneric,
+            (_, None) => Goes::Away,
+        };
+        (format!("<{}>", one.address), goes)
+    });
+    let refused = plan.nowhere.iter().map(|(_, why)| {
+        let goes = if local_recipient::waits(config, why) { Goes::Waits } else { Goes::Refused };
+        (format!("{}: {}", fate(config, why), why.reason()), goes)
+    });
     Ok(Way {
         account: shown_account(&plan.account.name).to_owned(),
         why: plan.why.clone(),

@@ -85,7 +85,8 @@ const NUMBERS: [&str; 12] = [
 const TABLES: [&str; 7] =
     ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases", "local_users"];
 
-const LISTS: [&str; 18] = [
+const LISTS: [&str; 19] = [
+    "generic_classes",
     "own_domains",
     "operators",
     "masquerade_domains",

@@ -31,6 +31,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("syslog_name", "name in the log's tags, before the slash, as in Postfix; default: postrider"),
     key("spool", "the spool directory; default: ~/.local/state/postrider"),
     key("generic", "tables that map local addresses to real ones, on sending; default: none"),
+    key("generic_classes", "addresses that generic rewrites, as in Postfix's canonical_classes; default: all"),
     key("canonical", "tables for sender and recipients on arrival, envelope and header; default: none"),
     key("sender_canonical", "the same for the sender only, before canonical; default: none"),
     key("recipient_canonical", "the same for recipients only, before canonical; default: none"),

@@ -37,6 +37,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::mail::address_class::AddressClass;
 use crate::mail::submitter::ClientName;
 
 pub use account::{Account, Fingerprint, Mechanism, MissingTo, StepLimits, TlsMin, TlsMode};
@@ -105,6 +106,8 @@ pub struct Config {
     pub received: bool,
     /// Sources of the generic map, in order.
     pub generic: Vec<TableSource>,
+    /// The addresses that it rewrites.
+    pub generic_classes: Vec<AddressClass>,
     /// What is done to addresses on arrival.
     pub rewriting: Rewriting,
     /// The characters that divide a local part from its extension; empty: none.

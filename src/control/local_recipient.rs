@@ -23,7 +23,7 @@ pub fn is_somebody_here(local: &str, delimiter: &str) -> bool {
 /// Whether mail to such a recipient waits for a row in a table, where others are refused.
 #[must_use]
 pub fn waits(config: &Config, why: &Undeliverable) -> bool {
-    matches!(why, Undeliverable::Own(address) | Undeliverable::Unknown(address) if is_somebody_here(address.local(), &config.recipient_delimiter))
+    matches!(why, Undeliverable::Own(address, _) | Undeliverable::Unknown(address) if is_somebody_here(address.local(), &config.recipient_delimiter))
 }
 
 /// Whether all that the address stands for would bounce, since no user here and no table knows it.
@@ -36,7 +36,7 @@ pub fn is_nobody(loaded: &Loaded, address: &Address) -> Result<bool, TableFault>
     let leaving = loaded.leaving();
     for recipient in &recipients {
         match plan::undeliverable(config, &leaving, recipient)? {
-            Some(Undeliverable::Own(own) | Undeliverable::Unknown(own))
+            Some(Undeliverable::Own(own, _) | Undeliverable::Unknown(own))
                 if !is_somebody_here(own.local(), &config.recipient_delimiter) => {}
             _ => return Ok(false),
         }

@@ -7,7 +7,8 @@ use crate::config::lmtp_server::LmtpServer;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::config::{Account, Config, LeavingTables, TableFault};
 use crate::deliver::smtp::command::{self, AddressRefused};
-use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
+use crate::mail::address::{Address, AddressError, Mailbox, ReversePath, without_extension};
+use crate::mail::address_class::AddressClass;
 use crate::mail::outcome::Outcome;
 use crate::rules::locality::LocalUsers;
 use crate::rules::mail_loop;
@@ -32,8 +33,8 @@ pub struct Planned {
 pub enum Undeliverable {
     /// It is no address (5.1.3), with the reason.
     Syntax(AddressError),
-    /// A mailbox of this machine, which has none (5.1.2).
-    Own(Address),
+    /// A mailbox of this machine, which has none (5.1.2), and the first table that can map it to another.
+    Own(Address, &'static str),
     /// Nobody of this machine, which has mailboxes (5.1.1).
     Unknown(Address),
     /// It was delivered to this address before, and something sent it here again (5.4.6).
@@ -54,7 +55,7 @@ impl Undeliverable {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Syntax(_) | Self::Unsendable(..) => "5.1.3",
-            Self::Own(_) => "5.1.2",
+            Self::Own(..) => "5.1.2",
             Self::Unknown(_) => "5.1.1",
             Self::ComeRound(_) => Outcome::LOOP,
             Self::Alias(_) => "5.3.5",
@@ -78,9 +79,10 @@ impl Undeliverable {
                 "no mailbox for <{address}>: this machine has no user of that name, and no entry of `aliases`, `virtual`, \
                  `generic` or `local_users` has it; check the spelling"
             ),
-            Self::Own(address) => format!(
+            Self::Own(address, table) => format!(
                 "<{address}> is a local address, and this machine has no mailboxes; \
-                 map it to a real address in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
+                 map it to a real address in `{table}`{} or `aliases`, as in \"{address}\" = \"you@provider.example\"",
+                if *table == GENERIC { ", `virtual`" } else { "" }
             ),
         }
     }
@@ -96,7 +98,7 @@ impl Undeliverable {
             }
             Self::Syntax(AddressError::Unsafe) | Self::Unsendable(..) => Some("use another address of this recipient"),
             Self::Syntax(_) => Some("write the address as name@domain"),
-            Self::Own(_) | Self::Unknown(_) | Self::ComeRound(_) | Self::Alias(_) => None,
+            Self::Own(..) | Self::Unknown(_) | Self::ComeRound(_) | Self::Alias(_) => None,
         }
     }
 }
@@ -283,9 +285,30 @@ fn outgoing_sender(
     sender: &ReversePath,
 ) -> Result<(ReversePath, Option<Rewritten>), TableFault> {
     let ReversePath::Mailbox(address) = sender else { return Ok((ReversePath::Null, None)) };
-    let rewritten = generic.address(address)?;
+    let rewritten = generic.address(AddressClass::EnvelopeSender, address)?;
     let outgoing = rewritten.as_ref().map_or_else(|| address.clone(), |r| r.address.clone());
     Ok((ReversePath::Mailbox(outgoing), rewritten))
+}
+
+const GENERIC: &str = "generic";
+
+/// The table in which a recipient on this machine is mapped to an address elsewhere: `generic`, unless it is for senders only.
+#[must_use]
+pub fn table_of_recipients(config: &Config) -> &'static str {
+    if config.generic_classes.contains(&AddressClass::EnvelopeRecipient) { GENERIC } else { "virtual" }
+}
+
+/// Whether mail to every user of the machine stays on it. A user's own configuration keeps that user's alone.
+fn keeps_mail_of_all(config: &Config) -> bool {
+    config.local.as_ref().is_some_and(|local| !matches!(local.lmtp, Some(LmtpServer::Own(_))))
+}
+
+/// Whether the key of a row is for this user, and not for a whole domain or a pattern.
+fn names_the_user(key: &str, address: &Address, delimiter: &str) -> bool {
+    let user = key.rsplit_once('@').map_or(key, |(user, _)| user);
+    let local = address.local();
+    user.eq_ignore_ascii_case(local)
+        || without_extension(local, delimiter).is_some_and(|bare| user.eq_ignore_ascii_case(bare))
 }
 
 type Outgoing = Result<(Address, Option<Rewritten>), Undeliverable>;
@@ -297,13 +320,20 @@ fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Ou
     if let Some(why) = &recipient.refused {
         return Ok(Err(Undeliverable::Alias(why.clone())));
     }
-    let rewritten = generic.address(address)?;
+    let config = generic.config;
+    let is_own = |domain| config.is_own_domain(domain) && !config.is_providers_domain(domain);
+    let mut rewritten = generic.address(AddressClass::EnvelopeRecipient, address)?;
+    // Where the machine has mailboxes, nobody is somebody at the provider for the name alone.
+    if keeps_mail_of_all(config) && is_own(address.domain()) {
+        rewritten = rewritten.filter(|row| names_the_user(&row.key, address, &config.recipient_delimiter));
+    }
     let outgoing = rewritten.as_ref().map_or(address, |r| &r.address);
-    let domain = outgoing.domain();
-    if generic.config.is_own_domain(domain) && !generic.config.is_providers_domain(domain) {
+    if is_own(outgoing.domain()) {
         let outgoing = outgoing.clone();
-        let has_mailboxes = generic.config.local.is_some();
-        return Ok(Err(if has_mailboxes { Undeliverable::Unknown(outgoing) } else { Undeliverable::Own(outgoing) }));
+        return Ok(Err(match config.local {
+            Some(_) => Undeliverable::Unknown(outgoing),
+            None => Undeliverable::Own(outgoing, table_of_recipients(config)),
+        }));
     }
     if let Err(why) = command::sendable(outgoing) {
         return Ok(Err(Undeliverable::Unsendable(outgoing.clone(), why)));

@@ -115,7 +115,10 @@ fn names(context: &ImportContext<'_>, settings: &mut Settings, simple: &mut Simp
     let (user, host) = written.split_once('@').unwrap_or(("", &written));
     match (user, host) {
         ("", host) if host.eq_ignore_ascii_case(own) => {}
-        ("", host) => draft.sends_as(own, host, &[], "MASQUERADE"),
+        ("", host) => {
+            draft.sends_as(own, host, &[], "MASQUERADE");
+            draft.generic_is_for_senders(&[], "what dma rewrites, and From");
+        }
         (user, "") => simple.from = Some(format!("{user}@{own}")),
         (user, host) => simple.from = Some(format!("{user}@{host}")),
     }
@@ -128,11 +131,7 @@ fn local_mail(context: &ImportContext<'_>, settings: &mut Settings, draft: &mut 
         draft.top.list("own_domains", &[], "NULLCLIENT: all mail goes to the relay, also that for this machine");
         return;
     }
-    draft.changed(
-        "local mailboxes",
-        "mail to local users is delivered to /var/mail only with mailbox = \"mbox:/var/mail/%u\"; otherwise map them to \
-         addresses in aliases",
-    );
+    draft.keeps_own_mail();
     let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
     let Ok(text) = (context.read)(Path::new(&aliases)) else { return };
     let others = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == "*");

@@ -2,11 +2,13 @@
 //! written as TOML with its reasons beside it.
 
 mod not_utf8;
+mod own_mail;
 mod refused;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
+pub use self::own_mail::{Elsewhere, OwnMail};
 pub use self::refused::Attempt;
 use super::raw_bytes::is_stand_in;
 use super::said::Said;
@@ -183,6 +185,10 @@ pub struct Draft {
     pub is_direct: bool,
     /// What the source does with mail of senders that none of its accounts is for, where it says so.
     pub others: Option<String>,
+    /// Senders whose mail the source sends through a relay that no account has.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Where mail to this machine's users goes.
+    pub own_mail: OwnMail,
     /// For people.
     pub notes: Vec<Note>,
 }

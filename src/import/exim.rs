@@ -8,6 +8,7 @@ use super::draft::{Draft, inline, is_domain, is_public, is_this_machine, quoted}
 use super::said::Encryption;
 use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
+use crate::mail::address_class::AddressClass;
 
 /// Answers to debconf's questions that decide nothing here.
 const WITHOUT_EFFECT: [&str; 5] =
@@ -44,19 +45,20 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     match take("dc_readhost").filter(|host| is_domain(host) && (hides || kind == "satellite")) {
         Some(host) => {
             draft.sends_as(&mailname, &host, &rows, "dc_readhost, /etc/email-addresses");
-            draft.changed("dc_readhost", "addresses of this machine in To and Cc are rewritten as well");
         }
         None if rows.is_empty() => {}
         None => draft.top.values("generic", &[inline(&rows)], "/etc/email-addresses"),
+    }
+    if draft.top.sets("generic") {
+        // A satellite sends the mail of its users to dc_readhost.
+        let and: &[AddressClass] = if kind == "satellite" { &[AddressClass::EnvelopeRecipient] } else { &[] };
+        draft.generic_is_for_senders(and, "what Exim rewrites");
     }
     if (context.read)(Path::new("/etc/aliases")).is_ok() {
         draft.top.list("aliases", &["/etc/aliases".to_owned()], "");
     }
     if kind == "smarthost" {
-        draft.changed(
-            "local mailboxes",
-            "mail to local users is delivered to /var/mail only with mailbox = \"mbox:/var/mail/%u\"; otherwise map them to addresses in aliases",
-        );
+        draft.keeps_own_mail();
     }
     if let Some(smarthost) = take("dc_smarthost").filter(|_| ["smarthost", "satellite"].contains(&kind.as_str())) {
         relay(context, &smarthost, &mut draft);

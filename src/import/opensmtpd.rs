@@ -221,10 +221,7 @@ fn local_mail(source: &Source<'_>, routes: &Routes, name: &str, draft: &mut Draf
         return;
     };
     draft.top.list("own_domains", &[name.to_owned(), "localhost".to_owned()], "what \"for local\" means");
-    draft.changed(
-        "local mailboxes",
-        "mail to local users stays here only if `mailbox` is set; otherwise map them to addresses in aliases",
-    );
+    draft.keeps_own_mail();
     aliases(source, action, draft);
     if let Some(virtuals) = action.option("virtual") {
         virtual_users(source, virtuals, draft);

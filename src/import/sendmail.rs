@@ -129,10 +129,7 @@ fn own_domains(source: &Source<'_>, settings: &Settings, machine: &str, draft: &
         draft.left_out(format!("MAIL_HUB {hub}"), "mail for this machine has no relay of its own; map it in aliases");
     }
     draft.top.list("own_domains", &names, "class w");
-    draft.changed(
-        "local mailboxes",
-        "mail to local users is delivered to /var/mail only with mailbox = \"mbox:/var/mail/%u\"; otherwise map them to addresses in aliases",
-    );
+    draft.keeps_own_mail();
     names
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, inline, is_domain, quoted};
+use super::draft::{Draft, Elsewhere, inline, is_domain, quoted};
 use super::said::Encryption;
 use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
@@ -26,7 +26,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
         fits
     });
     let foreign = hostname.as_deref().filter(|name| !name.eq_ignore_ascii_case(context.hostname));
-    let rows = revaliases(context, &mut draft);
+    let rows = revaliases(context, &simple, &mut draft);
     let rewritten = take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(context.hostname));
     match (&rewritten, foreign) {
         (Some(domain), _) => draft.sends_as(context.hostname, domain, &rows, "rewriteDomain, revaliases"),
@@ -97,7 +97,7 @@ fn host_and_port(hub: &str) -> (&str, Option<&str>) {
 }
 
 /// `local:outgoing@address[:mailhub]`, as rows.
-fn revaliases(context: &ImportContext<'_>, draft: &mut Draft) -> Vec<String> {
+fn revaliases(context: &ImportContext<'_>, relay: &Simple, draft: &mut Draft) -> Vec<String> {
     let Ok(text) = (context.read)(&context.file("revaliases")) else { return Vec::new() };
     let mut rows = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -110,9 +110,15 @@ fn revaliases(context: &ImportContext<'_>, draft: &mut Draft) -> Vec<String> {
         let key = format!("{} = ", quoted(user));
         rows.retain(|row: &String| !row.starts_with(&key));
         rows.push(format!("{key}{}", quoted(address)));
-        if let Some(hub) = hub {
+        draft.elsewhere.retain(|one| one.sender != user);
+        let place = |(host, port): (&str, Option<&str>)| {
+            format!("{}:{}", host.to_lowercase(), port.or(relay.port.as_deref()).unwrap_or("25"))
+        };
+        let usual = relay.hosts.first().map(|host| place((host, None)));
+        if let Some(hub) = hub.filter(|hub| Some(place(host_and_port(hub))) != usual) {
             let why = "add an account with this relay and the address in its `senders`";
             draft.left_out(format!("revaliases mailhub {hub} for {user}"), why);
+            draft.elsewhere.push(Elsewhere { sender: user.to_owned(), relay: place(host_and_port(hub)) });
         }
     }
     rows

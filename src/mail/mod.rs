@@ -2,6 +2,7 @@
 //! Bytes and values only; nothing here does I/O or reads a clock.
 
 pub mod address;
+pub mod address_class;
 pub mod dsn;
 pub mod fold_case;
 pub mod header;

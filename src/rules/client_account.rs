@@ -7,6 +7,7 @@ use crate::config::client::Client;
 use crate::config::sender_pattern::is_pattern;
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath};
+use crate::mail::address_class::AddressClass;
 
 /// Why no account takes a client's mail; each names the key to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +40,8 @@ pub fn account_for<'c>(
     sender: &ReversePath,
 ) -> Result<Result<&'c Account, NotServed>, TableFault> {
     let generic = Generic { config, tables: generic };
-    let rewritten = sender.mailbox().map(|address| generic.address(address)).transpose()?;
+    let rewritten =
+        sender.mailbox().map(|address| generic.address(AddressClass::EnvelopeSender, address)).transpose()?;
     let after = match rewritten.flatten() {
         Some(rewritten) => ReversePath::Mailbox(rewritten.address),
         None => sender.clone(),

@@ -7,13 +7,11 @@ use super::map::Map;
 use super::outbound::{each_address, qualify, sender_named};
 use crate::config::{ArrivalTables, Config, Propagates, TableFault, TableSet};
 use crate::mail::address::{Address, NOBODY, ReversePath};
-use crate::mail::header::{Field, Header};
+use crate::mail::address_class::AddressClass;
+use crate::mail::header::Header;
 
 /// How often one address may be mapped anew, as with Postfix.
 const MOST_PASSES: usize = 1000;
-
-/// Address fields that name recipients (Postfix's `header_opts`); the others name senders.
-const RECIPIENT_FIELDS: [&str; 7] = ["To", "Cc", "Bcc", "Apparently-To", "Resent-To", "Resent-Cc", "Resent-Reply-To"];
 
 /// The rules of one machine, borrowed for one admission.
 #[derive(Debug, Clone, Copy)]
@@ -48,25 +46,12 @@ pub enum Destination {
     Refused(Address, String),
 }
 
-/// Whom an address stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Sender,
-    Recipient,
-}
-
-impl Role {
-    fn of(field: &Field) -> Self {
-        if RECIPIENT_FIELDS.iter().any(|name| field.is(name)) { Self::Recipient } else { Self::Sender }
-    }
-}
-
 impl<'a> Arrival<'a> {
     /// The envelope sender: canonical, then masqueraded. The null sender stays what it is.
     pub fn sender(&self, sender: &ReversePath) -> Result<(ReversePath, Vec<Step>), TableFault> {
         let ReversePath::Mailbox(address) = sender else { return Ok((ReversePath::Null, Vec::new())) };
         let mut steps = Vec::new();
-        let address = self.canonical(address, Role::Sender, &mut steps)?;
+        let address = self.canonical(address, AddressClass::EnvelopeSender, &mut steps)?;
         let address = self.masqueraded(&address, &mut steps).unwrap_or(address);
         Ok((ReversePath::Mailbox(address), steps))
     }
@@ -74,7 +59,7 @@ impl<'a> Arrival<'a> {
     /// An envelope recipient: canonical, then whom virtual and local aliases name in its place.
     pub fn recipient(&self, recipient: &Address) -> Result<(Vec<Destination>, Vec<Step>), TableFault> {
         let mut steps = Vec::new();
-        let address = self.canonical(recipient, Role::Recipient, &mut steps)?;
+        let address = self.canonical(recipient, AddressClass::EnvelopeRecipient, &mut steps)?;
         Expansion::of(*self, &address, steps)
     }
 
@@ -86,7 +71,7 @@ impl<'a> Arrival<'a> {
             return Ok(header.clone());
         }
         each_address(header, &self.config.origin, |field, old| {
-            let new = self.canonical(old, Role::of(field), &mut Vec::new())?;
+            let new = self.canonical(old, AddressClass::of_field(field), &mut Vec::new())?;
             let new = self.masqueraded(&new, &mut Vec::new()).unwrap_or(new);
             Ok((new != *old).then_some(new))
         })
@@ -115,10 +100,14 @@ impl<'a> Arrival<'a> {
         Map { config: self.config, tables, kind }
     }
 
-    fn canonical(&self, address: &Address, role: Role, steps: &mut Vec<Step>) -> Result<Address, TableFault> {
-        let (by, first) = match role {
-            Role::Sender => ("sender_canonical", &self.tables.sender_canonical),
-            Role::Recipient => ("recipient_canonical", &self.tables.recipient_canonical),
+    fn canonical(&self, address: &Address, class: AddressClass, steps: &mut Vec<Step>) -> Result<Address, TableFault> {
+        let (by, first) = match class {
+            AddressClass::EnvelopeSender | AddressClass::HeaderSender => {
+                ("sender_canonical", &self.tables.sender_canonical)
+            }
+            AddressClass::EnvelopeRecipient | AddressClass::HeaderRecipient => {
+                ("recipient_canonical", &self.tables.recipient_canonical)
+            }
         };
         let address = self.repeated(by, first, address, steps)?;
         self.repeated("canonical", &self.tables.canonical, &address, steps)

@@ -5,6 +5,7 @@
 use super::map::{Map, complete};
 use crate::config::{Config, Propagates, TableFault, TableSet};
 use crate::mail::address::Address;
+use crate::mail::address_class::AddressClass;
 use crate::mail::header::{Field, Header};
 use crate::mail::list::{self, Found, NameAlone, Spec};
 use crate::mail::stamp;
@@ -44,15 +45,17 @@ pub struct Generic<'a> {
 }
 
 impl<'a> Generic<'a> {
-    /// What the map makes of an address; `None`: it has no row for it. The null sender is no
-    /// address: it is never rewritten.
-    pub fn address(&self, address: &Address) -> Result<Option<Rewritten>, TableFault> {
-        self.map().one(address)
+    /// What the map makes of an address of this class; `None`: it has no row for it, or `generic_classes` leaves the class
+    /// alone. The null sender is no address: it is never rewritten.
+    pub fn address(&self, class: AddressClass, address: &Address) -> Result<Option<Rewritten>, TableFault> {
+        if self.config.generic_classes.contains(&class) { self.map().one(address) } else { Ok(None) }
     }
 
     /// Rewrites the addresses in the address fields; fields without a change keep every byte.
     pub fn header(&self, header: &Header) -> Result<Header, TableFault> {
-        each_address(header, &self.config.origin, |_, old| Ok(self.address(old)?.map(|rewritten| rewritten.address)))
+        each_address(header, &self.config.origin, |field, old| {
+            Ok(self.address(AddressClass::of_field(field), old)?.map(|rewritten| rewritten.address))
+        })
     }
 
     fn map(&self) -> Map<'a> {

@@ -6,6 +6,7 @@ use super::outbound::Generic;
 use super::route::{entry_form, forms, serving};
 use crate::config::{ArrivalTables, Config, Propagates, TableSet};
 use crate::mail::address::Address;
+use crate::mail::address_class::AddressClass;
 
 /// What the config says about addresses.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ impl OwnAddresses<'_> {
 
     fn are_in_tables(&self, address: &Address) -> bool {
         let generic = Generic { config: self.config, tables: self.generic };
-        if matches!(generic.address(address), Ok(Some(_))) {
+        if matches!(generic.address(AddressClass::EnvelopeSender, address), Ok(Some(_))) {
             return true;
         }
         let forms = forms(address, &self.config.recipient_delimiter);

@@ -6,6 +6,7 @@ use crate::config::client::Client;
 use crate::config::sender_pattern::{self, is_pattern};
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath, without_extension};
+use crate::mail::address_class::AddressClass;
 use crate::mail::fold_case::fold_case;
 use crate::mail::submitter::ClientName;
 use crate::sys::user::Caller;
@@ -100,7 +101,7 @@ pub fn account_of<'c>(
     sender: &ReversePath,
 ) -> Result<Option<&'c Account>, TableFault> {
     let rewritten = match sender.mailbox() {
-        Some(address) => Generic { config, tables }.address(address)?,
+        Some(address) => Generic { config, tables }.address(AddressClass::EnvelopeSender, address)?,
         None => None,
     };
     let after = rewritten.map_or_else(|| sender.clone(), |rewritten| ReversePath::Mailbox(rewritten.address));

@@ -94,6 +94,7 @@ mod import {
     mod conversion;
     mod left_out;
     mod other_programs;
+    mod own_mail;
 }
 mod cli {
     mod backup;

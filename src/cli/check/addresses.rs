@@ -4,6 +4,7 @@ use super::Findings;
 use crate::config::{Account, Config, TableSet};
 use crate::control::report::Kind;
 use crate::mail::address::Address;
+use crate::mail::address_class::AddressClass;
 use crate::rules::outbound::{Generic, Rewritten};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -21,7 +22,7 @@ fn own_addresses(generic: Generic<'_>, findings: &mut Findings) {
     let account = config.default_account.as_deref().and_then(|name| config.account(name));
     let (Some(account), Ok(root)) = (account, Address::new("root", &config.origin)) else { return };
     // A table that cannot be read was told above; `from` gives every mail an address.
-    let Ok(rewritten) = generic.address(&root) else { return };
+    let Ok(rewritten) = generic.address(AddressClass::EnvelopeSender, &root) else { return };
     let outgoing = rewritten.map_or_else(|| root.clone(), |rewritten| rewritten.address);
     let is_known = !config.is_own_domain(outgoing.domain()) || config.is_providers_domain(outgoing.domain());
     if account.username.is_none() || account.from.is_some() || is_known {
@@ -68,6 +69,6 @@ fn providers_addresses(generic: Generic<'_>, account: &Account, findings: &mut F
 /// The row that gives an address that nobody has another user.
 fn catch_all(generic: Generic<'_>, domain: &str) -> Option<Rewritten> {
     let nobody = Address::new("nobody.of.this.name", domain).ok()?;
-    let row = generic.address(&nobody).ok()??;
+    let row = generic.address(AddressClass::EnvelopeRecipient, &nobody).ok()??;
     (row.address.local() != nobody.local()).then_some(row)
 }

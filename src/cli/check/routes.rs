@@ -128,8 +128,9 @@ impl Routes<'_> {
                 Kind::Unmapped,
                 Some(&address.to_string()),
                 format!(
-                    "mail to {address}{way} waits, because this machine has no mailboxes; in `generic`, map it to a real \
+                    "mail to {address}{way} waits, because this machine has no mailboxes; in `{}`, map it to a real \
                      address: \"{end}\" = \"{}\"",
+                    plan::table_of_recipients(self.config),
                     self.own_address()
                 ),
             );

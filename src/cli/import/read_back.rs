@@ -1,12 +1,14 @@
 //! What was made of the other program's configuration, read and tried as delivery would: an import is done when its
 //! result is known to work.
 
+use std::collections::HashSet;
+
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::route::{self, Way};
+use crate::cli::route::{self, Goes, Way};
 use crate::config::relay::Relay;
 use crate::config::sender_pattern::is_pattern;
 use crate::config::{Config, ConfigError};
-use crate::import::draft::{Attempt, Draft};
+use crate::import::draft::{Attempt, Draft, OwnMail};
 use crate::import::origin::Texts;
 use crate::import::said::{Encryption, FromField, Said};
 use crate::mail::address::Address;
@@ -53,7 +55,10 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
     let named = config.accounts.iter().flat_map(|account| &account.senders).map(String::as_str);
     let named = named.filter(|sender| !is_pattern(sender) && Address::parse(sender).is_ok()).take(SHOWN);
     let mut result = Comparison::Same;
-    for sender in ["root", "postmaster"].into_iter().chain(named) {
+    let elsewhere = draft.elsewhere.iter().map(|one| one.sender.as_str()).take(SHOWN);
+    let mut shown = HashSet::new();
+    let senders = ["root", "postmaster"].into_iter().chain(elsewhere).chain(named);
+    for sender in senders.filter(|sender| shown.insert(sender.to_lowercase())) {
         let way = match route::way(config, sender, ELSEWHERE) {
             Ok(way) => way,
             Err(failure) => {
@@ -73,6 +78,12 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
             print_line!("    different: sent through account {}", printable(&way.account));
             continue;
         }
+        if let Some(other) = draft.elsewhere.iter().find(|one| one.sender.eq_ignore_ascii_case(sender)) {
+            result = Comparison::Different;
+            print_line!("    {program}: relay {}", printable(&other.relay));
+            print_line!("    different: sent through account {}", printable(&way.account));
+            continue;
+        }
         let Some(account) = draft.accounts.iter().find(|account| account.name == way.account) else { continue };
         print_line!("    {program}: {}", printable(&before(&account.said, &way)));
         let different = differences(&account.said, &way);
@@ -81,13 +92,40 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
             print_line!("    different: {}", printable(&different.join(", ")));
         }
     }
+    if recipients(config, draft, program) == Comparison::Different { Comparison::Different } else { result }
+}
+
+/// Shows what becomes of mail to the users that every machine has.
+fn recipients(config: &Config, draft: &Draft, program: &str) -> Comparison {
+    let mut result = Comparison::Same;
     for recipient in ["root", "postmaster"] {
-        match route::way(config, "root", recipient) {
-            Ok(way) => print_line!("- to {recipient}: {}", printable(&way.recipients.join(", "))),
-            Err(failure) => print_line!("- to {recipient}: {}", printable(&failure.message)),
+        let way = match route::way(config, "root", recipient) {
+            Ok(way) => way,
+            Err(failure) => {
+                print_line!("- to {recipient}: {}", printable(&failure.message));
+                continue;
+            }
+        };
+        let names: Vec<&str> = way.recipients.iter().map(|(name, _)| name.as_str()).collect();
+        print_line!("- to {recipient}: {}", printable(&names.join(", ")));
+        if let Some(different) = own_mail(draft, &way) {
+            result = Comparison::Different;
+            print_line!("    {program}: a mailbox on this machine");
+            print_line!("    different: {different}");
         }
     }
     result
+}
+
+/// What becomes of mail to a user of this machine that the source keeps on it, if that is something else. Aliases and `virtual`
+/// hold in both.
+fn own_mail(draft: &Draft, way: &Way) -> Option<&'static str> {
+    way.recipients.iter().filter(|_| draft.own_mail == OwnMail::Stays).find_map(|(_, goes)| match goes {
+        Goes::Here | Goes::Away => None,
+        Goes::AwayByGeneric => Some("it leaves this machine, by generic"),
+        Goes::Waits => Some("it waits, since there is no mailbox"),
+        Goes::Refused => Some("it is refused"),
+    })
 }
 
 /// What the source did with mail that is sent through an account although the source has that for others alone: an only account

@@ -97,7 +97,7 @@ fn routed(config: &Config, admitted: &Admitted) -> Routed {
 fn of_plan(admitted: &Admitted, plan: &Plan<'_>) -> Vec<Reason> {
     let refused = plan.nowhere.iter().map(|(index, why)| {
         let kind = match why {
-            Undeliverable::Own(_) | Undeliverable::Unknown(_) => Kind::Unmapped,
+            Undeliverable::Own(..) | Undeliverable::Unknown(_) => Kind::Unmapped,
             Undeliverable::Alias(_) => Kind::Alias,
             Undeliverable::Syntax(_) | Undeliverable::Unsendable(..) | Undeliverable::ComeRound(_) => Kind::Refused,
         };

@@ -8,6 +8,7 @@ use crate::config::{Account, Config, TableSet};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
+use crate::mail::address_class::AddressClass;
 use crate::mail::outcome::Fact;
 use crate::mail::stamp;
 use crate::rules::advice::{self, Place};
@@ -21,17 +22,17 @@ use crate::rules::trouble::{self, Verdict};
 struct WaysOut<'a>(Generic<'a>);
 
 impl WaysOut<'_> {
-    fn of(&self, text: &str) -> Result<Address, Failure> {
+    fn of(&self, class: AddressClass, text: &str) -> Result<Address, Failure> {
         let given = if text.contains('@') { text.to_owned() } else { format!("{text}@{}", self.0.config.origin) };
         let address = Address::parse(&given)
             .map_err(|error| Failure::new(Exit::Usage, format_args!("{text} is not a valid address: {error}")))?;
-        let rewritten = self.0.address(&address).map_err(|fault| Failure::new(Exit::Config, fault))?;
+        let rewritten = self.0.address(class, &address).map_err(|fault| Failure::new(Exit::Config, fault))?;
         Ok(rewritten.map_or(address, |rewritten| rewritten.address))
     }
 
     /// What this user's mail goes out under, if the provider may know that.
     fn of_login(&self, login: &str, account: &Account) -> Result<Address, Failure> {
-        let address = self.of(login)?;
+        let address = self.of(AddressClass::EnvelopeSender, login)?;
         let config = self.0.config;
         let is_local = config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain());
         if is_local && account.lmtp.is_none() {
@@ -75,10 +76,10 @@ impl Mail {
         let stays = account.lmtp.is_some();
         let tables = if stays { TableSet::default() } else { TableSet::load("generic", &config.generic) };
         let ways_out = WaysOut(Generic { config, tables: &tables });
-        let recipient = ways_out.of(to)?;
+        let recipient = ways_out.of(AddressClass::EnvelopeRecipient, to)?;
         let own = account.own_address().map(|own| own.to_string());
         let sender = match from.or(own.as_deref()) {
-            Some(text) => ways_out.of(text)?,
+            Some(text) => ways_out.of(AddressClass::EnvelopeSender, text)?,
             None => account.from.clone().map_or_else(|| ways_out.of_login("root", account), Ok)?,
         };
         let (name, hostname) = (shown_account(&account.name), &config.hostname);

@@ -11,6 +11,7 @@ use super::section::Section;
 use super::tables::{Rows, sources};
 use crate::config::{Propagates, Rewriting, TableSource, places};
 use crate::mail::address::Address;
+use crate::mail::address_class::AddressClass;
 
 /// All of them.
 pub(super) fn rewriting(around: &Surroundings, top: &Section, faults: &mut Faults) -> Rewriting {
@@ -60,16 +61,28 @@ pub(super) fn domains(name: &str, top: &Section, faults: &mut Faults) -> Vec<Str
 }
 
 fn propagates(top: &Section, faults: &mut Faults) -> Option<Vec<Propagates>> {
-    let value = top.get("propagate_extensions")?;
-    let names = list(top, "propagate_extensions", faults);
+    choices("propagate_extensions", &Propagates::ALL.map(|one| (one.name(), one)), top, faults)
+}
+
+/// Which addresses `generic` is for.
+pub(super) fn generic_classes(top: &Section, faults: &mut Faults) -> Vec<AddressClass> {
+    let known = AddressClass::ALL.map(|one| (one.name(), one));
+    choices("generic_classes", &known, top, faults).unwrap_or_else(|| AddressClass::ALL.to_vec())
+}
+
+/// A list of words that mean something; `None`: the key is not set.
+fn choices<T: Copy>(key: &str, known: &[(&str, T)], top: &Section, faults: &mut Faults) -> Option<Vec<T>> {
+    let value = top.get(key)?;
     let mut read = Vec::new();
-    for name in names {
-        match Propagates::ALL.into_iter().find(|known| known.name() == name) {
-            Some(known) => read.push(known),
-            None => faults.add(
-                value.span().start,
-                "`propagate_extensions` may list only \"canonical\", \"virtual\", \"alias\" and \"generic\"",
-            ),
+    for word in list(top, key, faults) {
+        if let Some((_, meaning)) = known.iter().find(|(name, _)| *name == word) {
+            read.push(*meaning);
+        } else {
+            let names: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+            let (last, others) = names
+                .split_last()
+                .map_or((String::new(), String::new()), |(last, others)| (last.clone(), others.join(", ")));
+            faults.add(value.span().start, format!("`{key}` may list only {others} and {last}"));
         }
     }
     Some(read)

@@ -43,6 +43,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         from_name: from_name(&top, faults),
         received: top.flag("received", faults).unwrap_or(true),
         generic: sources("generic", Rows::Postmap, around, &top, faults),
+        generic_classes: rewriting::generic_classes(&top, faults),
         rewriting: rewriting::rewriting(around, &top, faults),
         recipient_delimiter: delimiter(&top, faults),
         queue: queue(&top, faults),

@@ -1,8 +1,9 @@
 //! What a draft cannot hold because it is not UTF-8: it is taken out and noted with the line that it comes from, so that all else
 //! is imported. Programs that take bytes as they are have such values at work.
 
-use super::{Draft, DraftAccount, Note, Section, password_file};
+use super::{Draft, DraftAccount, Elsewhere, Note, Section, password_file};
 use crate::config::edit::value::{self, Rest};
+use crate::config::sender_pattern::is_pattern;
 use crate::import::origin::{self, Place, Texts};
 use crate::import::raw_bytes::{is_stand_in, shown};
 
@@ -118,7 +119,14 @@ impl Draft {
 
     /// Takes an account out, and what names it.
     pub(super) fn remove_account(&mut self, name: &str) {
-        self.accounts.retain(|account| account.name != name);
+        for account in self.accounts.extract_if(.., |account| account.name == name) {
+            let relays: Vec<&str> = account.said.relays.iter().map(|relay| relay.name.as_str()).collect();
+            let relay = relays.join(", then ");
+            let listed =
+                account.keys.lines.iter().find(|line| line.key == "senders").map(|line| value::texts(&line.value));
+            let senders = listed.unwrap_or_default().into_iter().filter(|sender| !is_pattern(sender));
+            self.elsewhere.extend(senders.map(|sender| Elsewhere { sender, relay: relay.clone() }));
+        }
         let value = super::quoted(name);
         self.top.lines.retain(|line| line.key != "default_account" || line.value != value);
     }

@@ -137,6 +137,7 @@ fn sender(action: &Action, name: &str, machine: &str, simple: &mut Simple, draft
     match address.split_once('@') {
         Some(("", domain)) if is_domain(domain) => {
             draft.sends_as(machine, domain, &[], "mail-from");
+            draft.generic_is_for_senders(&[], "what mail-from is for, and From");
             draft.changed(format!("mail-from of action {name}"), "it now replaces this machine's name in From as well");
         }
         Some(_) => simple.from = Some(address.to_owned()),

@@ -3,15 +3,19 @@
 
 use super::main_cf::{MainCf, elements};
 use super::tables;
-use crate::import::draft::{Draft, is_this_machine};
+use crate::import::draft::{Draft, OwnMail, is_this_machine};
+use crate::mail::address_class::AddressClass;
 
 /// Parameters that choose a way of delivery, in local(8)'s order.
 const WAYS: [&str; 5] =
     ["local_transport", "mailbox_transport", "mailbox_command", "home_mailbox", "mail_spool_directory"];
 
 /// Sets `mailbox` and `local_users`, if main.cf says where mailboxes are. Without a domain of their own there are none.
-pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
-    let has_names = !elements(&main.or_default("mydestination", "localhost")).is_empty();
+pub(super) fn mailbox(main: &MainCf<'_>, origin: &str, draft: &mut Draft) {
+    let names = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
+    let has_names = !names.is_empty();
+    let transport = main.or_default("local_transport", "local:$myhostname");
+    let leaves = ["error:", "smtp:", "relay:", "discard:", "retry:"].iter().any(|other| transport.starts_with(other));
     for name in WAYS.into_iter().filter(|_| has_names) {
         let Some(value) = main.get(name) else { continue };
         match way(main, name, &value) {
@@ -23,6 +27,24 @@ pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
             Way::Unsupported(why) => draft.left_out(format!("{name} = {value}"), why),
             Way::None => {}
         }
+    }
+    // That of names without a domain: cron's mail.
+    if !leaves && names.iter().any(|name| name.eq_ignore_ascii_case(origin)) {
+        stays(main, draft);
+    }
+}
+
+/// Mail to the machine's own names is in mailboxes here, and never asks `smtp_generic_maps`.
+fn stays(main: &MainCf<'_>, draft: &mut Draft) {
+    if draft.top.sets("mailbox") {
+        draft.own_mail = OwnMail::Stays;
+        return;
+    }
+    draft.keeps_own_mail();
+    // A row for a single address names somebody's address at the provider; others would make one of every name.
+    if tables::keep_the_user(main, "smtp_generic_maps") {
+        let what = "mydestination has mailboxes here, to which smtp_generic_maps does not apply";
+        draft.generic_is_for_senders(&[AddressClass::HeaderRecipient], what);
     }
 }
 

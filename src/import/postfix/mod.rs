@@ -64,7 +64,11 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
             draft.changed("tables", "they are copies: edit those in tables/ from now on");
         }
     }
-    mailboxes::mailbox(&main, &mut draft);
+    let origin = match origin(&main) {
+        Some(Ok(origin)) => origin,
+        Some(Err(_)) | None => main.or_default("myorigin", "$myhostname"),
+    };
+    mailboxes::mailbox(&main, &origin, &mut draft);
     if !draft.top.sets("mailbox") {
         kept_by_virtual(&main, context.hostname, &mut draft);
     }

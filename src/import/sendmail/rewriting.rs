@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::settings::{Settings, rows};
-use crate::import::draft::{Draft, inline, is_domain, names_of, quoted};
+use crate::import::draft::{Draft, OwnMail, inline, is_domain, names_of, quoted};
+use crate::mail::address_class::AddressClass;
 
 /// This machine, as mail knows it.
 pub(super) struct Names {
@@ -39,6 +40,11 @@ pub(super) fn carry(
         return;
     }
     draft.top.values("generic", &sources, "genericstable, MASQUERADE_AS");
+    if draft.own_mail == OwnMail::Stays {
+        let is_for_all = settings.has("allmasquerade");
+        let and: &[AddressClass] = if is_for_all { &[AddressClass::HeaderRecipient] } else { &[] };
+        draft.generic_is_for_senders(and, "what Sendmail rewrites");
+    }
     if settings.has("masquerade_envelope") {
         return;
     }
@@ -56,7 +62,7 @@ fn masquerade(settings: &Settings, draft: &mut Draft) -> Option<String> {
         draft.left_out(format!("MASQUERADE_AS {written}"), "not a domain name; set `generic`");
         return None;
     }
-    if !settings.has("allmasquerade") {
+    if !settings.has("allmasquerade") && draft.own_mail == OwnMail::Leaves {
         draft.changed("allmasquerade", "addresses of this machine in To and Cc are rewritten as well");
     }
     if settings.has("masquerade_entire_domain") {

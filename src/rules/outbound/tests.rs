@@ -30,6 +30,7 @@ pub fn config(delimiter: &str) -> Config {
         syslog_name: "postrider".to_owned(),
         from_name: None,
         generic: Vec::new(),
+        generic_classes: AddressClass::ALL.to_vec(),
         rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),
         local: None,
@@ -61,7 +62,9 @@ fn table(rows: &[(&str, &str)]) -> TableSet {
 /// `result (key)`, or `-` without a row, or `fault`.
 fn mapped(rows: &[(&str, &str)], delimiter: &str, address: &str) -> String {
     let (config, tables) = (config(delimiter), table(rows));
-    match (Generic { config: &config, tables: &tables }).address(&Address::parse(address).unwrap()) {
+    match (Generic { config: &config, tables: &tables })
+        .address(AddressClass::EnvelopeSender, &Address::parse(address).unwrap())
+    {
         Ok(Some(rewritten)) => format!("{} ({})", rewritten.address, rewritten.key),
         Ok(None) => "-".to_owned(),
         Err(TableFault(_)) => "fault".to_owned(),
@@ -141,7 +144,8 @@ fn generic_maps_as_observed() {
 #[test]
 fn a_fault_names_the_place() {
     let (config, tables) = (config(""), table(&[("u@home.lan", "a b c")]));
-    let fault = Generic { config: &config, tables: &tables }.address(&Address::parse("u@home.lan").unwrap());
+    let fault = Generic { config: &config, tables: &tables }
+        .address(AddressClass::EnvelopeSender, &Address::parse("u@home.lan").unwrap());
     let text = fault.unwrap_err().0;
     assert!(text.starts_with("generic (inline): ") && text.contains("\"a b c\""), "{text}");
 }

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use crate::config::{Account, units};
+use crate::config::{Account, Config, units};
 use crate::control::local_recipient;
 use crate::deliver::outgoing::OutgoingMessage;
-use crate::deliver::plan::{Plan, Planned, Undeliverable};
+use crate::deliver::plan::{Plan, Planned, Undeliverable, table_of_recipients};
 use crate::log::{self, Delays};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Phase, Seen, SentAs, Status};
@@ -28,7 +28,7 @@ use crate::spool::{Envelope, Kind};
 /// 100 that section 6.3 recommends for servers in general: mail that is submitted here has hardly begun its way.
 pub(super) const MAX_HOPS: usize = 50;
 
-/// The recipients that no server is asked about: refused permanently, or waiting for a row in `generic`.
+/// The recipients that no server is asked about: refused permanently, or waiting for a row in a table.
 pub(super) fn undeliverable(
     plan: &Plan<'_>,
     outgoing: &OutgoingMessage<'_>,
@@ -46,12 +46,12 @@ pub(super) fn undeliverable(
         sent_as: SentAs::default(),
     };
     let here = |no: &Undeliverable| match no {
-        // Mail for a person who exists here waits for a row in `generic`. A bounce or notice that nobody can get is
+        // Mail for a person who exists here waits for a row in a table. A bounce or notice that nobody can get is
         // refused at once: it would wait for a row that only its own reader would add.
-        Undeliverable::Own(address) | Undeliverable::Unknown(address)
+        Undeliverable::Own(address, _) | Undeliverable::Unknown(address)
             if kind == Kind::Mail && local_recipient::waits(config, no) =>
         {
-            unmapped(address)
+            unmapped(config, address)
         }
         Undeliverable::ComeRound(address) => {
             let cure =
@@ -69,7 +69,10 @@ pub(super) fn undeliverable(
     outcomes
 }
 
-fn unmapped(address: &Address) -> Outcome {
+fn unmapped(config: &Config, address: &Address) -> Outcome {
+    let table = table_of_recipients(config);
+    // `generic` is asked at every attempt, the tables of arrival on request.
+    let then = if table == "generic" { "" } else { "; then run \"postrider queue retry --readmit --all\"" };
     Outcome {
         status: Status::Deferred,
         code: None,
@@ -80,7 +83,7 @@ fn unmapped(address: &Address) -> Outcome {
         relay: "none".to_owned(),
         dsn_sender: DsnSender::Us,
         cure: Some(format!(
-            "in `generic`, map {address} to a real address, as in \"{address}\" = \"you@provider.example\""
+            "in `{table}`, map {address} to a real address, as in \"{address}\" = \"you@provider.example\"{then}"
         )),
         sent_as: SentAs::default(),
     }

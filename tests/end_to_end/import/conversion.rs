@@ -153,7 +153,7 @@ fn an_import_says_where_its_result_differs_from_what_the_source_said() {
         (
             "postfix",
             "main.cf",
-            "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = secure\n",
+            "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = secure\nmydestination =\n",
             "[smtp.isp.example]:587, STARTTLS, no login\n",
             "",
         ),

@@ -235,7 +235,7 @@ fn dma_moves_over() {
     let world = World::new();
     std::fs::create_dir(world.path("dma")).unwrap();
     let path = |name: &str| world.path(name).display().to_string();
-    world.file("aliases", "root: me@isp.example\n", 0o644);
+    world.file("aliases", "postmaster: root\nroot: me@isp.example\n", 0o644);
     let conf = filled(
         include_str!("configs/dma.conf"),
         &[
@@ -356,7 +356,7 @@ fn the_hostname_of_ssmtp_completes_bare_names_and_does_not_hold_the_providers_do
 fn opensmtpd_moves_over() {
     let isp = isp("me@isp.example").start();
     let world = World::new();
-    world.file("aliases", "root: me@isp.example\n", 0o644);
+    world.file("aliases", "postmaster: root\nroot: me@isp.example\n", 0o644);
     world.file("secrets", "mine me@isp.example:pass word:1|2#3\n", 0o640);
     let path = |name: &str| world.path(name).display().to_string();
     let conf = format!(

@@ -24,6 +24,46 @@ fn a_pattern_table_gives_addresses_their_internet_form() {
 }
 
 #[test]
+fn generic_rewrites_the_classes_of_addresses_that_it_is_for() {
+    for (classes, from, field, to) in [
+        (json!(["envelope_sender", "header_sender"]), "root@isp.example", "root@isp.example", "b@home.lan"),
+        (json!(["header_sender", "header_recipient"]), "root@home.lan", "root@isp.example", "b@isp.example"),
+        (json!(["envelope_sender"]), "root@isp.example", "root@home.lan", "b@home.lan"),
+        (json!([]), "root@home.lan", "root@home.lan", "b@home.lan"),
+    ] {
+        let isp = Provider::start();
+        let world = World::new().account("isp", &isp).set("generic", json!([{ "@home.lan": "@isp.example" }]));
+        let world = world.set("generic_classes", classes.clone());
+        let said = world.postrider(&["route", "daemon"]);
+        assert!(
+            said.stdout.contains("waits") && said.stdout.contains("map it to a real address in `virtual`"),
+            "{}",
+            said.stdout
+        );
+        let mail = "From: root\nTo: b\n\nhi\n";
+        world.sendmail(&["-f", "root", "daemon", "b@x.example"], mail).code(0);
+        world.run_once();
+        let mail = isp.mail();
+        assert_eq!(
+            (mail.from.as_str(), mail.field("From"), mail.field("To")),
+            (from, field.to_owned(), to.to_owned()),
+            "{classes}"
+        );
+        assert_eq!(mail.to, ["b@x.example"], "{classes}");
+        // What virtual maps leaves.
+        let world = world.set("virtual", json!([{ "daemon@home.lan": "me@isp.example" }]));
+        world.postrider(&["queue", "retry", "--readmit", "--all"]).code(0);
+        world.run_once();
+        assert_eq!(isp.mail_to("me@isp.example").to, ["me@isp.example"], "{classes}");
+    }
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("generic_classes", json!(["header"]));
+    world.postrider(&["check"]).code(78).says(
+        "`generic_classes` may list only \"envelope_sender\", \"envelope_recipient\", \"header_sender\" and \"header_recipient\"",
+    );
+}
+
+#[test]
 fn a_from_that_is_a_name_alone_gets_the_sender_s_address() {
     let isp = Provider::start();
     let world = World::new().account("isp", &isp).set("generic", json!([{ "@home.lan": "me@isp.example" }]));

@@ -35,7 +35,10 @@ fn import_asks_where_mail_would_go_otherwise() {
         assert_eq!(told.contains("answer yes or no"), answer.starts_with("perhaps"), "{told}");
     }
     // Nothing to ask.
-    machine.write("/etc/postfix/main.cf", "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = secure\n");
+    machine.write(
+        "/etc/postfix/main.cf",
+        "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = secure\nmydestination =\n",
+    );
     let (told, wrote) = typed(&machine, "postfix --send-only", "");
     assert!(!told.contains(question) && wrote, "{told}");
 }

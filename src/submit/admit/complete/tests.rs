@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{ArrivalTables, Delivery, Limits, Queue, Rewriting, TableSource};
+use crate::mail::address_class::AddressClass;
 use crate::mail::dsn::Dsn;
 use crate::submit::frontend::collect::{Collected, Origin, Request, collect};
 use crate::submit::frontend::input::LoneDot;
@@ -37,6 +38,7 @@ pub fn config() -> Config {
         syslog_name: "postrider".to_owned(),
         from_name: None,
         generic: Vec::new(),
+        generic_classes: AddressClass::ALL.to_vec(),
         rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),
         local: None,

@@ -1,0 +1,45 @@
+//! Where the source has mail that our result sends elsewhere: that to the users of its machine, and that of senders whose relay is
+//! not imported.
+
+use super::Draft;
+use crate::mail::address_class::AddressClass;
+
+/// A sender whose mail the source sends through a relay that is not imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// A login or an address.
+    pub sender: String,
+    /// As the source writes it.
+    pub relay: String,
+}
+
+/// Where the source has the mail of the users of its machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OwnMail {
+    /// It leaves like any other, or the source does not say.
+    #[default]
+    Leaves,
+    /// In mailboxes on this machine.
+    Stays,
+}
+
+impl Draft {
+    /// The source has mailboxes on this machine.
+    pub(crate) fn keeps_own_mail(&mut self) {
+        self.own_mail = OwnMail::Stays;
+        self.changed(
+            "local mailboxes",
+            "mail to the users of this machine stayed on it; it now waits, unless you set mailbox = \"mbox:/var/mail/%u\", or map \
+             them to addresses in aliases",
+        );
+    }
+
+    /// `generic` is not for mail that stays on this machine, nor for header fields of recipients unless `and` says so.
+    pub(crate) fn generic_is_for_senders(&mut self, and: &[AddressClass], comment: &str) {
+        let senders = [AddressClass::EnvelopeSender, AddressClass::HeaderSender];
+        let is_named = |class: &AddressClass| senders.contains(class) || and.contains(class);
+        let classes = AddressClass::ALL.into_iter().filter(is_named);
+        let names: Vec<String> = classes.map(|class| class.name().to_owned()).collect();
+        self.top.list("generic_classes", &names, comment);
+    }
+}
