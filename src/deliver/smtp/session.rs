@@ -28,7 +28,7 @@ impl Session {
             None => connect::open(account, hostname, history, hosts, observer)?,
         };
         // A transaction that is left halfway may have been a delivery.
-        session.stream.wait_for_every_reply();
+        session.stream.wait_for_replies();
         Ok(session)
     }
 

@@ -63,6 +63,15 @@ impl AsFd for Connected {
     }
 }
 
+/// How a stop of the runner concerns the reads of a session.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// It is being opened: they end at once.
+    Opening,
+    /// It is open: they have a few seconds.
+    Open,
+}
+
 /// The socket.
 #[derive(Debug)]
 pub struct Socket {
@@ -72,6 +81,7 @@ pub struct Socket {
     stall: Option<Duration>,
     /// What may end the waiting of a read.
     interruption: Option<Interruption>,
+    stage: Stage,
     /// Until it is dropped, the runner may cut the connection.
     cuttable: Option<Cuttable>,
 }
@@ -83,7 +93,14 @@ impl Socket {
             // Commands are written in one piece, so Nagle's algorithm has nothing to combine and would only delay them.
             stream.set_nodelay(true)?;
         }
-        Ok(Self { stream, patience: Patience::None, stall: None, interruption: None, cuttable: None })
+        Ok(Self {
+            stream,
+            patience: Patience::None,
+            stall: None,
+            interruption: None,
+            stage: Stage::Opening,
+            cuttable: None,
+        })
     }
 
     /// Sets what may end the waiting of the reads that follow, and cut the connection.
@@ -94,9 +111,9 @@ impl Socket {
         Ok(())
     }
 
-    /// From now on the connection may be cut, but no reading ends before.
-    pub fn wait_for_every_reply(&mut self) {
-        self.interruption = None;
+    /// The session is open: a stop of the runner gives each reply a few seconds.
+    pub fn wait_for_replies(&mut self) {
+        self.stage = Stage::Open;
     }
 
     /// Sets a deadline for all following reads together.
@@ -134,15 +151,19 @@ impl Read for Socket {
             Patience::Until(deadline) => deadline,
             Patience::None => return Ok(recv(&self.stream, buffer, RecvFlags::DONTWAIT)?.1),
         };
+        let began = Instant::now();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(ErrorKind::TimedOut.into());
             }
-            let piece = match &self.interruption {
-                Some(interruption) if interruption.is_wanted() => return Err(ErrorKind::ConnectionAborted.into()),
-                Some(_) => left.min(GLANCE),
-                None => left,
+            let piece = match (&self.interruption, self.stage) {
+                (Some(interruption), Stage::Opening) if interruption.is_wanted() => {
+                    return Err(ErrorKind::ConnectionAborted.into());
+                }
+                (Some(interruption), Stage::Open) if is_over(interruption, began) => return Err(io::Error::other(CUT)),
+                (Some(_), _) => left.min(GLANCE),
+                (None, _) => left,
             };
             // Set again for each read, because the timeout of a socket is per read and the deadline is for all of them.
             self.stream.set_read_timeout(at_least(piece))?;
@@ -182,6 +203,11 @@ impl Write for Socket {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Whether the runner is to end and has waited long enough for a reply.
+fn is_over(interruption: &Interruption, began: Instant) -> bool {
+    interruption.deadline(began).is_some_and(|deadline| deadline <= Instant::now())
 }
 
 /// A blocking socket reports an expired timeout as `EAGAIN`.

@@ -103,11 +103,11 @@ impl Stream {
         Ok(Self { channel: Channel::Plain(socket), observer, lines: Lines::default(), sent: Vec::new() })
     }
 
-    /// From now on nothing ends the waiting for a reply but the time that it may take.
-    pub fn wait_for_every_reply(&mut self) {
+    /// The session is open: a stop of the runner gives each reply a few seconds.
+    pub fn wait_for_replies(&mut self) {
         match &mut self.channel {
-            Channel::Plain(socket) => socket.wait_for_every_reply(),
-            Channel::Tls(stream) => stream.io_mut().wait_for_every_reply(),
+            Channel::Plain(socket) => socket.wait_for_replies(),
+            Channel::Tls(stream) => stream.io_mut().wait_for_replies(),
             Channel::Gone => {}
         }
     }

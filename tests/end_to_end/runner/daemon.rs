@@ -71,6 +71,31 @@ fn sigterm_finishes_the_session_in_hand() {
 }
 
 #[test]
+fn sigterm_gives_a_server_that_does_not_answer_some_seconds() {
+    let stopped = [(on(Verb::Rcpt).silence(), 0), (on(Verb::Data).silence(), 0), (after_dot().silence(), 1)].map(
+        |(rule, dots)| {
+            let isp = Provider::setup().rule(rule).start();
+            let world = World::at_home(&isp);
+            let runner = world.runner();
+            world.send_to(&["bob@away.example"]).code(0);
+            wait_for("the silence", || {
+                isp.count(if dots == 1 { Verb::Data } else { Verb::Rcpt }) == 1 && isp.dots() == dots
+            });
+            runner.signal(Signal::TERM);
+            (isp, world, runner, dots)
+        },
+    );
+    for (isp, world, mut runner, dots) in stopped {
+        assert_eq!(runner.end(), Some(0), "{}", runner.log());
+        let unknown = "the runner was stopped before the server answered; it may have been delivered";
+        assert_eq!(runner.log().contains(unknown), dots == 1, "{}", runner.log());
+        isp.behave();
+        world.run_once();
+        assert_eq!(isp.received(), 1 - dots, "what the server may have is not sent again at once: {}", runner.log());
+    }
+}
+
+#[test]
 fn a_second_sigterm_waits_for_no_server_and_what_it_may_have_is_not_sent_again_at_once() {
     for (rule, attempts) in [(on(Verb::Mail).silence(), 0), (after_dot().silence(), 1)] {
         let isp = Provider::setup().rule(rule).start();
