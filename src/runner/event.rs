@@ -88,6 +88,8 @@ impl Default for EventChannel {
 /// From a worker to the event loop.
 #[derive(Debug)]
 pub enum WorkerEvent {
+    /// The worker's session for this account is open, and logged in if the account has a login.
+    SessionOpened(String),
     /// The worker has finished with its message and waits for another.
     Finished(AttemptReport),
     /// The outcomes of an earlier attempt are on disk. The worker has continued in the meantime.

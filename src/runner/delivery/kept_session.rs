@@ -77,6 +77,8 @@ pub(super) struct KeptSession {
     /// Sessions of single users that wait for the next message, and whose the open one is.
     mailboxes: Arc<MailboxSessions>,
     user: Option<String>,
+    /// Tells that a session was opened.
+    on_open: Box<dyn Fn() + Send>,
 }
 
 /// The start of a transaction.
@@ -90,7 +92,7 @@ struct Opening<'a> {
 
 impl KeptSession {
     /// Without a session yet.
-    pub(super) fn new(context: &Context) -> Self {
+    pub(super) fn new(context: &Context, on_open: Box<dyn Fn() + Send>) -> Self {
         let Context { watchers, logins, hosts, restarts, null_senders, fallbacks, gate, mailboxes, .. } =
             context.clone();
         let (interruption, mailboxes) = (gate.interruption(), mailboxes.hold());
@@ -111,6 +113,7 @@ impl KeptSession {
             interruption,
             mailboxes,
             user: None,
+            on_open,
         }
     }
 
@@ -381,6 +384,7 @@ impl KeptSession {
             let (mut session, logged_in) = opener.open(account)?;
             self.logged_in = Some(logged_in);
             session.leave_out(self.left_out);
+            (self.on_open)();
             session
         };
         Ok(self.session.insert(session))

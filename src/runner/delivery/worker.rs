@@ -97,7 +97,13 @@ impl Worker {
     #[must_use]
     pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
         let account = loaded.config.account(&name).cloned();
-        let (session, context) = (KeptSession::new(context), context.clone());
+        let tell = {
+            let (name, report) = (name.clone(), Arc::clone(&report));
+            move || {
+                report(WorkerEvent::SessionOpened(name.clone()));
+            }
+        };
+        let (session, context) = (KeptSession::new(context, Box::new(tell)), context.clone());
         Self { number, account, name, loaded, session, opened: None, context, report }
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::account_queue::Backoff;
-use super::scheduler::{Scheduler, later};
+use super::account_queue::{Backoff, later};
+use super::scheduler::Scheduler;
 use crate::config::mailbox::shown_account;
 use crate::control::loaded::Loaded;
 use crate::log;

@@ -9,8 +9,8 @@
 use jiff::Timestamp;
 
 use super::account_backoff::FailedAttempt;
+use super::account_queue::later;
 use super::mixed::Progress;
-use super::scheduler::later;
 use super::state::QueueState;
 use super::workers::Beginning;
 use crate::control::protocol::Response;
@@ -74,6 +74,12 @@ impl QueueState {
             }
             AttemptOutcome::SpoolFailed(error) => self.on_spool_failed(&account, &id, &error),
         }
+    }
+
+    /// The login of an account was accepted.
+    pub(super) fn on_session_opened(&mut self, account: &str) {
+        let now = self.now();
+        self.schedule.session_opened(account, now);
     }
 
     /// The outcomes of an earlier attempt are on disk, or could not be written.

@@ -6,8 +6,8 @@
 
 use jiff::Timestamp;
 
+use super::account_queue::later;
 use super::round_robin::Origin;
-use super::scheduler::later;
 use super::state::QueueState;
 use crate::log;
 use crate::runner::completion::digest::{self, Made, Marked};

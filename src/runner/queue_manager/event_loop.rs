@@ -244,6 +244,7 @@ impl QueueManager {
                 self.queue.on_attempt_finished(report, begun);
                 self.workers.assign_next(&mut self.queue, worker, &account);
             }
+            WorkerEvent::SessionOpened(account) => self.queue.on_session_opened(&account),
             WorkerEvent::Recorded(recorded) => {
                 self.workers.attempt_recorded();
                 self.queue.on_attempt_recorded(recorded);

@@ -6,9 +6,9 @@
 
 use jiff::Timestamp;
 
+use super::account_queue::later;
 use super::message_parts::Parts;
 use super::scan::read;
-use super::scheduler::later;
 use super::state::QueueState;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::deliver::plan::{self, Split};

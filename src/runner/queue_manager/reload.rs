@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::account_queue::later;
 use super::scan::Due;
-use super::scheduler::later;
 use super::state::QueueState;
 use crate::control::loaded::Loaded;
 use crate::log;

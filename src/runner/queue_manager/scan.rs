@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::account_queue::later;
 use super::round_robin::Origin;
-use super::scheduler::later;
 use super::state::QueueState;
 use crate::control::loaded::Loaded;
 use crate::log;

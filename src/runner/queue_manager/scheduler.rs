@@ -17,9 +17,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::account_queue::{AccountQueue, Backoff};
+use super::account_queue::{AccountQueue, Backoff, Probe, later};
 use super::round_robin::Origin;
 use crate::spool::MessageId;
 use crate::spool::account_health::Trouble;
@@ -227,6 +227,7 @@ impl Scheduler {
 
     /// Moves due messages to the round robin of their account.
     pub fn promote_due(&mut self, now: Timestamp) {
+        self.accounts.values_mut().for_each(|queue| queue.end_slow_probe(now));
         while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
             let Some((_, id)) = self.waiting.pop_first() else { return };
             if let Some(entry) = self.entries.get_mut(&id) {
@@ -274,7 +275,7 @@ impl Scheduler {
 
     /// The accounts that should open another session now; `most` is the limit of each. An account that failed before,
     /// or has not delivered anything yet, is probed by a single session: providers lock accounts after a few wrong
-    /// passwords.
+    /// passwords. One that has logged in and then takes long is no probe any more.
     ///
     /// `proven` is about this runner, not the account's past: after a restart the password may have changed, so the
     /// server must answer a first transaction before parallel sessions open. Until then five sessions with a wrong
@@ -282,7 +283,7 @@ impl Scheduler {
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
         let may_start = |name: &str, queue: &AccountQueue| {
             let backs_off = queue.backoff.is_some_and(|backoff| backoff.until > now);
-            let most = if queue.failures > 0 || !queue.proven { 1 } else { queue.limited(most(name), now) };
+            let most = if queue.is_probed() { 1 } else { queue.limited(most(name), now) };
             !backs_off && queue.ready > 0 && queue.sessions < most
         };
         self.accounts.iter().filter(|(name, queue)| may_start(name, queue)).map(|(name, _)| name.to_string()).collect()
@@ -293,10 +294,18 @@ impl Scheduler {
         self.queue(account).sessions += 1;
     }
 
+    /// A session of the account is open, and logged in if the account has a login.
+    pub fn session_opened(&mut self, account: &str, now: Timestamp) {
+        self.queue(account).session_opened(now);
+    }
+
     /// A session of the account ended.
     pub fn session_ended(&mut self, account: &str) {
         let queue = self.queue(account);
         queue.sessions = queue.sessions.saturating_sub(1);
+        if queue.sessions == 0 {
+            queue.probe = Probe::NotOpen;
+        }
     }
 
     /// The provider refused the account's latest session, which was begun beside so many others. If any are open, or were
@@ -333,8 +342,7 @@ impl Scheduler {
         if backoff.trouble == Trouble::Relay {
             queue.limit = None;
         }
-        queue.backoff = Some(backoff);
-        queue.failures = failures;
+        (queue.backoff, queue.failures, queue.probe) = (Some(backoff), failures, Probe::NotOpen);
         if self.has_unsuspected(account) {
             self.queue(account).end_early();
         }
@@ -373,7 +381,7 @@ impl Scheduler {
         queue.charged = None;
         queue.suspects.clear();
         queue.backoff = None;
-        queue.proven = true;
+        (queue.proven, queue.probe) = (true, Probe::NotOpen);
         std::mem::take(&mut queue.failures) > 0
     }
 
@@ -396,13 +404,8 @@ impl Scheduler {
     /// report wakes the loop, and when its session has ended this is computed again.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let backoffs = self.accounts.values().filter(|queue| queue.ready > 0 && queue.sessions == 0);
-        let backoff = backoffs.filter_map(|queue| queue.backoff.map(|backoff| backoff.until)).min();
-        let waiting = self.waiting.first().map(|(due, _)| *due);
-        match (backoff, waiting) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let sessions = self.accounts.values().filter_map(AccountQueue::next_session);
+        sessions.chain(self.waiting.first().map(|(due, _)| *due)).min()
     }
 
     fn queue(&mut self, account: &str) -> &mut AccountQueue {
@@ -419,11 +422,6 @@ impl Scheduler {
         self.accounts.insert(Arc::clone(&name), AccountQueue::default());
         name
     }
-}
-
-/// `wait` after `now`, or `now` if that exceeds the range of timestamps.
-pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::account_backoff::AccountBackoff;
+use super::account_queue::later;
 use super::counters::Counters;
 use super::digest_queue::DigestQueue;
 use super::flood_queue::FloodQueue;
@@ -19,7 +20,7 @@ use super::idle_period::IdlePeriod;
 use super::intake::Intake;
 use super::message_parts::Mixed;
 use super::owner_pace::OwnerPace;
-use super::scheduler::{Scheduler, later};
+use super::scheduler::Scheduler;
 use super::watchers::FileWatcher;
 use crate::control::loaded::Loaded;
 use crate::runner::alarm_thread::AlarmThread;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use support::provider::{Mail, Provider, Verb, greeting, on};
+use support::provider::{Mail, Provider, Verb, after_dot, greeting, on};
 use support::wait::wait_for;
 use support::world::World;
 
@@ -40,6 +40,30 @@ fn a_single_mail_does_not_wait_behind_another_senders_mailing() {
     world.run_once();
     let at = isp.mails().iter().position(|mail| mail.to == ["single@away.example"]).unwrap();
     assert!(at < 5 && isp.received() == 41, "the single mail was number {at} of {}", isp.received());
+}
+
+#[test]
+fn a_server_that_takes_the_first_message_and_says_nothing_more_holds_no_other() {
+    for failed in [false, true] {
+        let isp = Provider::setup().rule(after_dot().once().silence()).start();
+        let world = World::at_home(&isp).queue_set("retry_min", "1s");
+        for number in 0..3 {
+            world.send_to(&[&format!("r{number}@away.example")]).code(0);
+        }
+        if failed {
+            // After trouble, too, one session comes first.
+            isp.add(greeting().once().reply_and_close("421 4.3.2 closed for now"));
+            world.run_once();
+        }
+        let _runner = world.runner();
+        wait_for("the silence", || isp.dots() == 1);
+        wait_for("the others", || isp.received() == 2);
+        assert_eq!(
+            isp.connections(),
+            2 + usize::from(failed),
+            "a login that works is a probe, and another session is enough"
+        );
+    }
 }
 
 #[test]
