@@ -2,8 +2,10 @@
 
 use super::exit::{Exit, Failure};
 use crate::config::keys::TABLE_KEYS;
-use crate::config::{ArrivalTables, Config, Hit, Span, TableFault, TableSet};
+use crate::config::{ArrivalTables, Config, Hit, Propagates, Span, TableFault, TableSet};
+use crate::mail::address::Address;
 use crate::mail::printable::printable;
+use crate::rules::map::{Expanded, Map};
 
 /// Arguments of `lookup`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +26,14 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Ok(None) => {
-            complain!("postrider: {} has no entry for \"{}\"", arguments.table, printable(&arguments.key));
+            let other = other(&tables, config, &arguments.key);
+            let other = other.map(|Expanded { key, place, .. }| format!("; for mail, \"{key}\" answers ({place})"));
+            let key = printable(&arguments.key);
+            complain!(
+                "postrider: {} has no entry for \"{key}\"{}",
+                arguments.table,
+                printable(&other.unwrap_or_default())
+            );
             Ok(Exit::Warnings)
         }
         Err(fault) => Err(Failure::new(Exit::Config, fault)),
@@ -46,6 +55,13 @@ fn answer(
     }
     let whole = format!("{key}@{}", config.origin);
     Ok(tables.lookup(&whole, Span::Whole)?.map(|hit| (hit, Some(whole))))
+}
+
+/// The row under another key that mail asks for with this address.
+fn other(tables: &TableSet, config: &Config, key: &str) -> Option<Expanded> {
+    let whole = if key.contains('@') { key.to_owned() } else { format!("{key}@{}", config.origin) };
+    let map = Map { config, tables, kind: Propagates::Virtual };
+    map.many(&Address::parse(&whole).ok()?).ok()?
 }
 
 fn tables(config: &Config, option: &str) -> Result<TableSet, Failure> {

@@ -301,7 +301,7 @@ fn steps(text: &mut String, steps: &[Step]) {
 fn step(text: &mut String, rewritten: Option<&Rewritten>) {
     let _ = match rewritten {
         None => writeln!(text, "  generic  no match"),
-        Some(Rewritten { address, key, place }) => writeln!(text, "  generic  {key} -> <{address}> ({place})"),
+        Some(Rewritten { address, key, place, .. }) => writeln!(text, "  generic  {key} -> <{address}> ({place})"),
     };
 }
 

@@ -46,7 +46,7 @@ pub use limits::{Limits, Reserve};
 pub use rewriting::{Propagates, Rewriting};
 pub use secret::{Password, Secret};
 pub use table::{
-    ArrivalTables, Dialect, Hit, KeptTables, LeavingTables, Span, TableFault, TableSet, TableSource, included,
+    ArrivalTables, Dialect, Hit, HitBy, KeptTables, LeavingTables, Span, TableFault, TableSet, TableSource, included,
 };
 
 /// How a message leaves once it is safe.

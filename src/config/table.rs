@@ -74,6 +74,17 @@ pub struct Hit {
     pub value: String,
     /// `file:line`, or `generic (inline)` with the option's name.
     pub place: String,
+    /// How the row answers for the key.
+    pub by: HitBy,
+}
+
+/// How a row answers for a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitBy {
+    /// It has this key.
+    Key,
+    /// Its pattern fits, or it answers for everything.
+    Pattern,
 }
 
 /// Why a look-up has no answer, not even "no row": the mail that needs it waits.
@@ -230,9 +241,11 @@ impl Table {
     fn lookup(&self, key: &str, folded: &str, span: Span) -> Result<Option<Hit>, TableFault> {
         match self {
             Self::File(file) => file.lookup(key, folded, span),
-            Self::Static { value, place } => Ok(Some(Hit { value: value.clone(), place: place.clone() })),
+            Self::Static { value, place } => {
+                Ok(Some(Hit { value: value.clone(), place: place.clone(), by: HitBy::Pattern }))
+            }
             Self::Inline { rows, place, .. } => {
-                let hit = |value: &String| Hit { value: value.clone(), place: place.clone() };
+                let hit = |value: &String| Hit { value: value.clone(), place: place.clone(), by: HitBy::Key };
                 Ok(rows.get(folded).map(hit))
             }
         }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use crate::config::lmtp_server::LmtpServer;
 use crate::config::mailbox::LOCAL_ACCOUNT;
-use crate::config::{Account, Config, LeavingTables, TableFault};
+use crate::config::{Account, Config, HitBy, LeavingTables, TableFault};
 use crate::deliver::smtp::command::{self, AddressRefused};
-use crate::mail::address::{Address, AddressError, Mailbox, ReversePath, without_extension};
+use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
 use crate::mail::address_class::AddressClass;
 use crate::mail::outcome::Outcome;
 use crate::rules::locality::LocalUsers;
@@ -303,14 +303,6 @@ fn keeps_mail_of_all(config: &Config) -> bool {
     config.local.as_ref().is_some_and(|local| !matches!(local.lmtp, Some(LmtpServer::Own(_))))
 }
 
-/// Whether the key of a row is for this user, and not for a whole domain or a pattern.
-fn names_the_user(key: &str, address: &Address, delimiter: &str) -> bool {
-    let user = key.rsplit_once('@').map_or(key, |(user, _)| user);
-    let local = address.local();
-    user.eq_ignore_ascii_case(local)
-        || without_extension(local, delimiter).is_some_and(|bare| user.eq_ignore_ascii_case(bare))
-}
-
 type Outgoing = Result<(Address, Option<Rewritten>), Undeliverable>;
 
 fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Outgoing, TableFault> {
@@ -323,9 +315,9 @@ fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Ou
     let config = generic.config;
     let is_own = |domain| config.is_own_domain(domain) && !config.is_providers_domain(domain);
     let mut rewritten = generic.address(AddressClass::EnvelopeRecipient, address)?;
-    // Where the machine has mailboxes, nobody is somebody at the provider for the name alone.
+    // Where the machine has mailboxes, no entry for everybody makes somebody at the provider of a name that is nobody's here.
     if keeps_mail_of_all(config) && is_own(address.domain()) {
-        rewritten = rewritten.filter(|row| names_the_user(&row.key, address, &config.recipient_delimiter));
+        rewritten = rewritten.filter(|row| row.by == HitBy::Key && !row.key.starts_with('@'));
     }
     let outgoing = rewritten.as_ref().map_or(address, |r| &r.address);
     if is_own(outgoing.domain()) {

@@ -12,6 +12,8 @@ pub enum AddressClass {
     EnvelopeSender,
     /// RCPT TO.
     EnvelopeRecipient,
+    /// RCPT TO, where the domain is none of this machine's own names.
+    RemoteRecipient,
     /// In From, Sender, Reply-To and their like.
     HeaderSender,
     /// In To, Cc and their like.
@@ -19,7 +21,7 @@ pub enum AddressClass {
 }
 
 impl AddressClass {
-    /// All of them.
+    /// Those of Postfix, which are all addresses.
     pub const ALL: [Self; 4] =
         [Self::EnvelopeSender, Self::EnvelopeRecipient, Self::HeaderSender, Self::HeaderRecipient];
 
@@ -29,6 +31,7 @@ impl AddressClass {
         match self {
             Self::EnvelopeSender => "envelope_sender",
             Self::EnvelopeRecipient => "envelope_recipient",
+            Self::RemoteRecipient => "remote_recipient",
             Self::HeaderSender => "header_sender",
             Self::HeaderRecipient => "header_recipient",
         }

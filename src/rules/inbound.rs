@@ -105,7 +105,7 @@ impl<'a> Arrival<'a> {
             AddressClass::EnvelopeSender | AddressClass::HeaderSender => {
                 ("sender_canonical", &self.tables.sender_canonical)
             }
-            AddressClass::EnvelopeRecipient | AddressClass::HeaderRecipient => {
+            AddressClass::EnvelopeRecipient | AddressClass::RemoteRecipient | AddressClass::HeaderRecipient => {
                 ("recipient_canonical", &self.tables.recipient_canonical)
             }
         };

@@ -2,7 +2,7 @@
 //! answer makes of it. Which addresses go through which map is for `rewrite` (on the way
 //! out) and `arrival`. Pure: tables are handed in, loaded.
 
-use crate::config::{Config, Hit, Propagates, Span, TableFault, TableSet};
+use crate::config::{Config, Hit, HitBy, Propagates, Span, TableFault, TableSet};
 use crate::mail::address::{Address, without_extension};
 use crate::mail::fold_case::fold_case;
 use crate::mail::list::{self, Spec};
@@ -27,6 +27,8 @@ pub struct Rewritten {
     pub key: String,
     /// `file:line` or `generic (inline)`.
     pub place: String,
+    /// How the row answered.
+    pub by: HitBy,
 }
 
 /// The same for a map that may give several addresses.
@@ -56,7 +58,7 @@ impl Map<'_> {
         let Some((hit, query)) = self.lookup(address)? else { return Ok(None) };
         let mut results = self.results(&hit, &query)?;
         match (results.pop(), results.is_empty()) {
-            (Some(address), true) => Ok(Some(Rewritten { address, key: query.key, place: hit.place })),
+            (Some(address), true) => Ok(Some(Rewritten { address, key: query.key, place: hit.place, by: hit.by })),
             _ => Err(bad_value(&hit, &query, "is not a single mail address; write user@domain or @domain")),
         }
     }

@@ -48,7 +48,16 @@ impl<'a> Generic<'a> {
     /// What the map makes of an address of this class; `None`: it has no row for it, or `generic_classes` leaves the class
     /// alone. The null sender is no address: it is never rewritten.
     pub fn address(&self, class: AddressClass, address: &Address) -> Result<Option<Rewritten>, TableFault> {
-        if self.config.generic_classes.contains(&class) { self.map().one(address) } else { Ok(None) }
+        if self.is_for(class, address) { self.map().one(address) } else { Ok(None) }
+    }
+
+    fn is_for(&self, class: AddressClass, address: &Address) -> bool {
+        let (config, classes) = (self.config, &self.config.generic_classes);
+        let is_remote = || !config.is_own_domain(address.domain()) || config.is_providers_domain(address.domain());
+        classes.contains(&class)
+            || class == AddressClass::EnvelopeRecipient
+                && classes.contains(&AddressClass::RemoteRecipient)
+                && is_remote()
     }
 
     /// Rewrites the addresses in the address fields; fields without a change keep every byte.

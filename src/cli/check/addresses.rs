@@ -1,10 +1,11 @@
 //! Whether `generic` gives this machine's addresses one that the provider knows, and leaves those of the provider alone.
 
 use super::Findings;
-use crate::config::{Account, Config, TableSet};
+use crate::config::{self, Account, ArrivalTables, Config, TableSet};
 use crate::control::report::Kind;
-use crate::mail::address::Address;
+use crate::mail::address::{Address, ReversePath};
 use crate::mail::address_class::AddressClass;
+use crate::rules::inbound::Arrival;
 use crate::rules::outbound::{Generic, Rewritten};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -21,11 +22,22 @@ fn own_addresses(generic: Generic<'_>, findings: &mut Findings) {
     let config = generic.config;
     let account = config.default_account.as_deref().and_then(|name| config.account(name));
     let (Some(account), Ok(root)) = (account, Address::new("root", &config.origin)) else { return };
+    let arriving = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &arriving, include: config::included };
     // A table that cannot be read was told above; `from` gives every mail an address.
+    let Ok((ReversePath::Mailbox(root), _)) = arrival.sender(&ReversePath::Mailbox(root)) else { return };
     let Ok(rewritten) = generic.address(AddressClass::EnvelopeSender, &root) else { return };
     let outgoing = rewritten.map_or_else(|| root.clone(), |rewritten| rewritten.address);
     let is_known = !config.is_own_domain(outgoing.domain()) || config.is_providers_domain(outgoing.domain());
     if account.username.is_none() || account.from.is_some() || is_known {
+        return;
+    }
+    if !config.generic_classes.contains(&AddressClass::EnvelopeSender) {
+        let text = format!(
+            "mail from {root} leaves with that address, which most providers reject as a sender: add \"envelope_sender\" to \
+             `generic_classes`"
+        );
+        findings.warning(Kind::Rewriting, Some(&root.to_string()), text);
         return;
     }
     let own = account.own_address().map_or_else(|| "you@provider.example".to_owned(), |own| own.to_string());

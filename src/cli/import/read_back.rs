@@ -55,7 +55,8 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
     let named = config.accounts.iter().flat_map(|account| &account.senders).map(String::as_str);
     let named = named.filter(|sender| !is_pattern(sender) && Address::parse(sender).is_ok()).take(SHOWN);
     let mut result = Comparison::Same;
-    let elsewhere = draft.elsewhere.iter().map(|one| one.sender.as_str()).take(SHOWN);
+    let elsewhere =
+        draft.elsewhere.iter().map(|one| one.sender.as_str()).filter(|one| !one.starts_with('@')).take(SHOWN);
     let mut shown = HashSet::new();
     let senders = ["root", "postmaster"].into_iter().chain(elsewhere).chain(named);
     for sender in senders.filter(|sender| shown.insert(sender.to_lowercase())) {

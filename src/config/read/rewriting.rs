@@ -66,7 +66,9 @@ fn propagates(top: &Section, faults: &mut Faults) -> Option<Vec<Propagates>> {
 
 /// Which addresses `generic` is for.
 pub(super) fn generic_classes(top: &Section, faults: &mut Faults) -> Vec<AddressClass> {
-    let known = AddressClass::ALL.map(|one| (one.name(), one));
+    let [sender, recipient, header_sender, header_recipient] = AddressClass::ALL;
+    let known = [sender, recipient, AddressClass::RemoteRecipient, header_sender, header_recipient];
+    let known = known.map(|one| (one.name(), one));
     choices("generic_classes", &known, top, faults).unwrap_or_else(|| AddressClass::ALL.to_vec())
 }
 

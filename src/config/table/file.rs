@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::content::{Content, Format};
-use super::{Hit, Span, TableFault};
+use super::{Hit, HitBy, Span, TableFault};
 use crate::config::open;
 
 /// A file that changed less long ago may be half written.
@@ -136,7 +136,10 @@ impl FileTable {
         let Some((_, content)) = &self.good else { return self.without(self.not_loaded()) };
         let Some((line, found)) = content.find(key, folded) else { return Ok(None) };
         match found {
-            Ok(value) => Ok(Some(Hit { value, place: format!("{}:{line}", self.path.display()) })),
+            Ok(value) => {
+                let by = if self.format.wants_whole_keys() { HitBy::Pattern } else { HitBy::Key };
+                Ok(Some(Hit { value, place: format!("{}:{line}", self.path.display()), by }))
+            }
             Err(problem) => self.without(self.row_fault(line, &problem)),
         }
     }

@@ -37,8 +37,7 @@ impl Draft {
     /// `generic` is not for mail that stays on this machine, nor for header fields of recipients unless `and` says so.
     pub(crate) fn generic_is_for_senders(&mut self, and: &[AddressClass], comment: &str) {
         let senders = [AddressClass::EnvelopeSender, AddressClass::HeaderSender];
-        let is_named = |class: &AddressClass| senders.contains(class) || and.contains(class);
-        let classes = AddressClass::ALL.into_iter().filter(is_named);
+        let classes = senders.iter().chain(and);
         let names: Vec<String> = classes.map(|class| class.name().to_owned()).collect();
         self.top.list("generic_classes", &names, comment);
     }

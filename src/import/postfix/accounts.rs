@@ -6,7 +6,7 @@ use super::relays::{self, FALLBACK, Host, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
 use crate::config::sender_pattern::exactly;
-use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine};
+use crate::import::draft::{Draft, DraftAccount, Elsewhere, Section, is_this_machine};
 use crate::import::said::{Said, SaidRelay};
 use crate::mail::address::Address;
 
@@ -17,6 +17,16 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
     for sender in ways.senders() {
         if !is_sender(&sender) {
             draft.left_out(format!("sender {sender}"), "neither user@domain nor @domain");
+            continue;
+        }
+        if let Some(name) = ways.unknown_for(&sender) {
+            let why = format!(
+                "{name} may name another relay for it than relayhost, and not all of its entries are understood; add an account \
+                 with its relay and login and with the sender in `senders`"
+            );
+            draft.left_out(format!("login of {sender}"), why);
+            let relay = format!("unknown ({name} is not understood)");
+            draft.elsewhere.push(Elsewhere { sender, relay });
             continue;
         }
         let Some(way) = ways.of(&sender) else {

@@ -11,7 +11,7 @@ const WAYS: [&str; 5] =
     ["local_transport", "mailbox_transport", "mailbox_command", "home_mailbox", "mail_spool_directory"];
 
 /// Sets `mailbox` and `local_users`, if main.cf says where mailboxes are. Without a domain of their own there are none.
-pub(super) fn mailbox(main: &MainCf<'_>, origin: &str, draft: &mut Draft) {
+pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
     let names = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
     let has_names = !names.is_empty();
     let transport = main.or_default("local_transport", "local:$myhostname");
@@ -28,23 +28,18 @@ pub(super) fn mailbox(main: &MainCf<'_>, origin: &str, draft: &mut Draft) {
             Way::None => {}
         }
     }
-    // That of names without a domain: cron's mail.
-    if !leaves && names.iter().any(|name| name.eq_ignore_ascii_case(origin)) {
-        stays(main, draft);
+    if has_names && draft.top.sets("generic") {
+        let others = [AddressClass::RemoteRecipient, AddressClass::HeaderRecipient];
+        draft.generic_is_for_senders(
+            &others,
+            "mydestination does not leave this machine, so smtp_generic_maps is not for it",
+        );
     }
-}
-
-/// Mail to the machine's own names is in mailboxes here, and never asks `smtp_generic_maps`.
-fn stays(main: &MainCf<'_>, draft: &mut Draft) {
+    let has_users = names.iter().any(|name| !name.eq_ignore_ascii_case("localhost"));
     if draft.top.sets("mailbox") {
         draft.own_mail = OwnMail::Stays;
-        return;
-    }
-    draft.keeps_own_mail();
-    // A row for a single address names somebody's address at the provider; others would make one of every name.
-    if tables::keep_the_user(main, "smtp_generic_maps") {
-        let what = "mydestination has mailboxes here, to which smtp_generic_maps does not apply";
-        draft.generic_is_for_senders(&[AddressClass::HeaderRecipient], what);
+    } else if has_users && !leaves {
+        draft.keeps_own_mail();
     }
 }
 

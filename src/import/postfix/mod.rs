@@ -53,9 +53,19 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     }
     names(&main, &mut draft);
     for (name, key) in TABLES {
-        let sources = tables::sources(&main, name, &mut draft);
+        let canonical_is_for = canonical_is_for(&main);
+        if key == "canonical" && canonical_is_for.is_some() {
+            continue;
+        }
+        let mut sources = tables::sources(&main, name, &mut draft);
+        let mut by = name.to_owned();
+        if canonical_is_for == Some(key) {
+            // Asked after those of its own.
+            sources.extend(tables::sources(&main, "canonical_maps", &mut draft));
+            by.push_str(", canonical_maps with its canonical_classes");
+        }
         if !sources.is_empty() {
-            draft.top.values(key, &sources, name);
+            draft.top.values(key, &sources, by);
         }
         let folder = format!(":{}/", place.with_file_name("").display().to_string().trim_end_matches('/'));
         if sources.iter().any(|source| source.contains(&folder)) {
@@ -64,11 +74,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
             draft.changed("tables", "they are copies: edit those in tables/ from now on");
         }
     }
-    let origin = match origin(&main) {
-        Some(Ok(origin)) => origin,
-        Some(Err(_)) | None => main.or_default("myorigin", "$myhostname"),
-    };
-    mailboxes::mailbox(&main, &origin, &mut draft);
+    mailboxes::mailbox(&main, &mut draft);
     if !draft.top.sets("mailbox") {
         kept_by_virtual(&main, context.hostname, &mut draft);
     }
@@ -91,6 +97,17 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
         draft.no_effect("master.cf", format!("only the options of these services are used: {}", all.join(", ")));
     }
     Ok(draft)
+}
+
+/// The key for `canonical_maps` where `canonical_classes` makes it that for senders, or for recipients.
+fn canonical_is_for(main: &MainCf<'_>) -> Option<&'static str> {
+    let mut classes = main.list("canonical_classes");
+    classes.sort();
+    match classes.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["envelope_sender", "header_sender"] => Some("sender_canonical"),
+        ["envelope_recipient", "header_recipient"] => Some("recipient_canonical"),
+        _ => None,
+    }
 }
 
 fn names(main: &MainCf<'_>, draft: &mut Draft) {
@@ -184,7 +201,8 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
         let mut usual = elements(usual);
         classes.sort();
         usual.sort();
-        if !classes.is_empty() && classes != usual {
+        let is_carried = name == "canonical_classes" && canonical_is_for(main).is_some();
+        if !classes.is_empty() && classes != usual && !is_carried {
             draft.left_out(name, format!("the classes are always {}", usual.join(", ")));
         }
     }
@@ -250,6 +268,8 @@ pub(crate) fn time(text: &str, unit: char) -> Result<String, String> {
 fn destinations(main: &MainCf<'_>, draft: &mut Draft) {
     let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
     let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
+    let rows = tables::rows(main, "transport_maps", &mut Draft::default());
+    names.extend(rows.into_iter().filter(|(key, value)| relays::is_local(value) && is_domain(key)).map(|(key, _)| key));
     let mut seen = HashSet::new();
     names.retain(|name| seen.insert(name.to_lowercase()));
     for other in others {

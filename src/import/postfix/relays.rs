@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::main_cf::{MainCf, elements};
 use super::master_cf::{Services, USUAL};
 use super::tables::{self, ALL};
-use crate::import::draft::Draft;
+use crate::import::draft::{Draft, is_domain};
 use crate::mail::address::without_extension;
 
 /// Name and password.
@@ -57,6 +57,8 @@ pub(crate) struct Ways {
     /// By service: sender or relay -> login.
     logins: Vec<(String, Logins)>,
     delimiters: String,
+    /// A parameter whose tables may name another relay for any sender, since not all of their rows are known.
+    unknown: Option<&'static str>,
 }
 
 /// What one service takes for a login.
@@ -112,7 +114,9 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
     let mut logins_of = |service: &String| logins(&file.with(services.options(service).unwrap_or_default()), draft);
     let logins = taken.iter().map(|service| (service.clone(), logins_of(service))).collect();
     let delimiters = main.get("recipient_delimiter").unwrap_or_default();
-    Ways { relays, transports, usual, relayhost: main.get("relayhost"), logins, delimiters }
+    let unknown =
+        [SENDER_RELAYS, SENDER_TRANSPORTS, "transport_maps"].into_iter().find(|name| !tables::are_known(main, name));
+    Ways { relays, transports, usual, relayhost: main.get("relayhost"), logins, delimiters, unknown }
 }
 
 const SENDER_RELAYS: &str = "sender_dependent_relayhost_maps";
@@ -133,11 +137,20 @@ fn transport(written: &str, by: &'static str, services: &Services) -> Option<Tra
     })
 }
 
+/// Whether a transport puts mail into the mailboxes of this machine.
+pub(super) fn is_local(transport: &str) -> bool {
+    transport.split(':').next().is_some_and(|service| service.trim() == "local")
+}
+
 /// The transport of a row for all mail; the other rows are noted.
 fn transport_maps(main: &MainCf<'_>, services: &Services, draft: &mut Draft) -> Option<Transport> {
     let name = "transport_maps";
     let mut for_all = None;
     for (key, value) in tables::rows(main, name, draft) {
+        // A domain of this machine's own.
+        if is_local(&value) && is_domain(&key) {
+            continue;
+        }
         let found = transport(&value, name, services).filter(|transport| transport.relay.is_some());
         if let Some(transport) = found.filter(|_| key == ALL || key == "*") {
             for_all = Some(transport);
@@ -209,6 +222,12 @@ impl Ways {
         senders
     }
 
+    /// The parameter that may name another relay for a sender, where no known row does.
+    pub(crate) fn unknown_for(&self, sender: &str) -> Option<&'static str> {
+        let has_row = |form: &String| find(&self.relays, form).is_some() || find(&self.transports, form).is_some();
+        self.unknown.filter(|_| !self.forms(sender).iter().any(has_row))
+    }
+
     /// Postfix asks for the address, for it without its extension, then for its domain.
     fn forms(&self, sender: &str) -> Vec<String> {
         let (local, domain) = sender.split_at(sender.find('@').unwrap_or(sender.len()));
@@ -269,7 +288,9 @@ impl Ways {
         let is_used = |key: &str| self.logins.iter().any(|(_, logins)| logins.used.borrow().contains(key));
         for (key, _) in self.logins.iter().flat_map(|(_, logins)| &logins.rows) {
             let what = format!("smtp_sasl_password_maps entry for {key}");
-            if is_used(key) {
+            if key.contains('@') && self.unknown_for(key).is_some() {
+                // Told already.
+            } else if is_used(key) {
                 if let Some(relay) = self.guessed_at(key) {
                     let how = format!("used as the login for {relay}, because it seems to be one of its mail hosts");
                     draft.changed(what, how);

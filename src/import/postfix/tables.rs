@@ -109,20 +109,12 @@ fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &
     None
 }
 
-/// Whether one of the tables of a parameter gives every user of a domain the same name elsewhere.
-pub(crate) fn keep_the_user(main: &MainCf<'_>, name: &str) -> bool {
-    let is_domain_alone = |value: &str| value.trim_start().starts_with('@');
-    main.list(name).iter().any(|element| match table(main, element) {
-        Ok(Table::Text(_, path)) => {
-            let text = main.read(&path).unwrap_or_default();
-            rows_of_text(text.as_bytes()).iter().any(|(_, value)| is_domain_alone(value))
-        }
-        Ok(Table::Pattern(_, path)) => main.read(&path).is_ok_and(|text| text.contains('$')),
-        Ok(Table::InlinePatterns(_, text)) => text.contains('$'),
-        Ok(Table::Static(value)) => is_domain_alone(&value),
-        Ok(Table::Inline(rows)) => rows.iter().any(|(_, value)| is_domain_alone(value)),
-        Err(_) => false,
-    })
+/// Whether all rows of a parameter's tables are known: none is in a table that cannot be read, or a pattern that means more than
+/// one address, one domain or everything.
+pub(crate) fn are_known(main: &MainCf<'_>, name: &str) -> bool {
+    let mut said = Draft::default();
+    rows(main, name, &mut said);
+    said.notes.is_empty()
 }
 
 /// The rows of all tables of a parameter, keys case-folded as they are asked for; of one key the first row.

@@ -137,6 +137,118 @@ fn mail_to_users_of_the_machine_goes_to_nobody_of_their_name_at_the_provider() {
     }
 }
 
+/// What `route` says of a recipient: where its mail goes.
+fn goes(world: &World, recipient: &str) -> String {
+    let said = run(world, env!("CARGO_BIN_EXE_postrider"), &["route", recipient], "").stdout;
+    let lines = || said.lines().filter_map(|line| line.split_once(' '));
+    let last = lines().rfind(|(what, _)| ["RCPT", "waits", "refused", "stays"].contains(what));
+    match last.unwrap_or_else(|| panic!("{said}")) {
+        ("RCPT", rest) => rest.trim_start_matches("TO").trim().to_owned(),
+        (fate, _) => fate.to_owned(),
+    }
+}
+
+#[test]
+fn postfixs_generic_is_for_recipients_that_leave_and_for_no_other() {
+    let relay = "relayhost = [127.0.0.1]:2525\nsmtp_tls_security_level = none\nmyhostname = box.home.lan\n\
+                 smtp_generic_maps = hash:$config_directory/generic\n";
+    let rows = "@box.home.lan @isp.example\n@localhost me@isp.example\ndaemon@box.home.lan dd@isp.example\n\
+                @old.lan @new.example\nbob@intern.lan bob@isp.example\n@home.lan @isp.example\n";
+    for (own, daemon) in [
+        ("mydestination = $myhostname, localhost\n", "waits"),
+        ("mydestination = $myhostname, localhost\nlocal_transport = error:disabled\n", "waits"),
+        ("mydestination = $myhostname, localhost\nmyorigin = home.lan\n", "waits"),
+        ("mydestination = localhost\n", "<dd@isp.example>"),
+        ("mydestination =\n", "<dd@isp.example>"),
+    ] {
+        let main = format!("{relay}{own}");
+        let (world, said) = imported("postfix", "p/main.cf", &[("p/main.cf", &main), ("p/generic", rows)]);
+        assert_eq!(goes(&world, "daemon@box.home.lan"), daemon, "{own}{}", said.stdout);
+        assert_eq!(goes(&world, "alice@old.lan"), "<alice@new.example>", "{own}");
+        assert_eq!(goes(&world, "bob@intern.lan"), "<bob@isp.example>", "{own}");
+        if own.contains("localhost") {
+            assert_eq!(goes(&world, "daemon@localhost"), "waits", "{own}");
+        }
+        if own.contains("myorigin") {
+            assert_eq!(goes(&world, "daemon"), "<daemon@isp.example>", "{own}");
+        }
+    }
+    // A domain that transport_maps keeps here is the machine's own.
+    let main = format!(
+        "{relay}mydestination = localhost\nmyorigin = home.lan\ntransport_maps = hash:$config_directory/transport\n"
+    );
+    let files = [("p/main.cf", main.as_str()), ("p/generic", rows), ("p/transport", "home.lan local:\n")];
+    let (world, said) = imported("postfix", "p/main.cf", &files);
+    assert_eq!(goes(&world, "daemon"), "waits", "{}", said.stdout);
+}
+
+#[test]
+fn a_login_goes_to_no_relay_that_a_table_may_keep_it_from() {
+    let main = "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = encrypt\nmydestination =\n\
+                smtp_sasl_auth_enable = yes\nsmtp_sasl_security_options = noanonymous\n\
+                smtp_sender_dependent_authentication = yes\nsmtp_sasl_password_maps = hash:$config_directory/sasl\n";
+    let sasl =
+        "[smtp.isp.example]:587 me@isp.example:pw\nboss@work.example boss@work.example:WORKPW\n@job.example j:JOBPW\n";
+    let pattern = "/@(work|job)\\.example$/ [smtp.two.example]:587\n";
+    for (name, table, text) in [
+        ("sender_dependent_relayhost_maps", "regexp:$config_directory/t", pattern),
+        ("sender_dependent_relayhost_maps", "mysql:$config_directory/t", ""),
+        ("sender_dependent_relayhost_maps", "hash:$config_directory/missing", ""),
+        (
+            "sender_dependent_default_transport_maps",
+            "regexp:$config_directory/t",
+            "/@(work|job)\\.example$/ smtp:[x.example]\n",
+        ),
+        ("transport_maps", "pcre:$config_directory/t", "/^(?!.*@home\\.lan$).*$/ smtp:[x.example]\n"),
+    ] {
+        let main = format!("{main}{name} = {table}\n");
+        let (world, said) = imported("postfix", "p/main.cf", &[("p/main.cf", &main), ("p/sasl", sasl), ("p/t", text)]);
+        let secrets: Vec<String> = std::fs::read_dir(world.path("moved/secrets"))
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        assert_eq!(secrets, ["pw\n"], "{name} = {table}: {}", said.stdout);
+        assert!(
+            said.stdout.contains(&format!("- login of boss@work.example: {name} may name another relay")),
+            "{}",
+            said.stdout
+        );
+        let (_, boss) =
+            said.stdout.split_once("- from boss@work.example: ").unwrap_or_else(|| panic!("{}", said.stdout));
+        assert!(
+            boss.contains(&format!("    postfix: relay unknown ({name} is not understood)\n    different: ")),
+            "{boss}"
+        );
+        assert!(!said.stdout.contains("WORKPW") && !said.stdout.contains("sender_dependent_authentication is not yes"));
+    }
+}
+
+#[test]
+fn canonical_maps_are_for_the_classes_that_main_cf_names() {
+    let main = "relayhost = [127.0.0.1]:2525\nsmtp_tls_security_level = none\nmyhostname = box.home.lan\n\
+                canonical_maps = hash:$config_directory/c\nsender_canonical_maps = hash:$config_directory/s\n";
+    let files = [("p/c", "@box.home.lan @isp.example\n"), ("p/s", "bin bin.own@isp.example\n")];
+    for (classes, from, to) in [
+        ("envelope_sender, header_sender", "<daemon@isp.example>", "waits"),
+        ("envelope_recipient, header_recipient", "<daemon@box.home.lan>", "<daemon@isp.example>"),
+        (
+            "envelope_sender, envelope_recipient, header_sender, header_recipient",
+            "<daemon@isp.example>",
+            "<daemon@isp.example>",
+        ),
+    ] {
+        let main = format!("{main}canonical_classes = {classes}\n");
+        let (world, said) = imported("postfix", "p/main.cf", &[("p/main.cf", &main), files[0], files[1]]);
+        assert_eq!(goes(&world, "daemon"), to, "{classes} {}", said.stdout);
+        for (sender, becomes) in [("daemon", from), ("bin", "<bin.own@isp.example>")] {
+            let route =
+                run(&world, env!("CARGO_BIN_EXE_postrider"), &["route", "--from", sender, "x@away.example"], "");
+            assert!(route.stdout.contains(&format!("MAIL FROM  {becomes}")), "{classes} {sender}: {}", route.stdout);
+        }
+        assert!(!said.stdout.contains("the classes are always"), "{}", said.stdout);
+    }
+}
+
 #[test]
 fn a_sender_whose_relay_is_not_imported_is_compared() {
     let rows = "bob:bob@two.example:smtp.two.example:587\ncarol:carol@isp.example:SMTP.isp.example:587\ndave:dave@isp.example:smtp.isp.example\n";

@@ -29,6 +29,7 @@ fn generic_rewrites_the_classes_of_addresses_that_it_is_for() {
         (json!(["envelope_sender", "header_sender"]), "root@isp.example", "root@isp.example", "b@home.lan"),
         (json!(["header_sender", "header_recipient"]), "root@home.lan", "root@isp.example", "b@isp.example"),
         (json!(["envelope_sender"]), "root@isp.example", "root@home.lan", "b@home.lan"),
+        (json!(["envelope_sender", "remote_recipient"]), "root@isp.example", "root@home.lan", "b@home.lan"),
         (json!([]), "root@home.lan", "root@home.lan", "b@home.lan"),
     ] {
         let isp = Provider::start();
@@ -40,6 +41,10 @@ fn generic_rewrites_the_classes_of_addresses_that_it_is_for() {
             "{}",
             said.stdout
         );
+        let world = world.set("generic", json!([{ "@home.lan": "@isp.example", "c@old.lan": "c@isp.example" }]));
+        let remote = world.postrider(&["route", "c@old.lan"]);
+        let is_for_remote = classes.to_string().contains("remote_recipient");
+        assert_eq!(remote.stdout.contains("RCPT TO    <c@isp.example>"), is_for_remote, "{classes}: {}", remote.stdout);
         let mail = "From: root\nTo: b\n\nhi\n";
         world.sendmail(&["-f", "root", "daemon", "b@x.example"], mail).code(0);
         world.run_once();
@@ -59,8 +64,29 @@ fn generic_rewrites_the_classes_of_addresses_that_it_is_for() {
     let isp = Provider::start();
     let world = World::at_home(&isp).set("generic_classes", json!(["header"]));
     world.postrider(&["check"]).code(78).says(
-        "`generic_classes` may list only \"envelope_sender\", \"envelope_recipient\", \"header_sender\" and \"header_recipient\"",
+        "`generic_classes` may list only \"envelope_sender\", \"envelope_recipient\", \"remote_recipient\", \"header_sender\" and \
+         \"header_recipient\"",
     );
+}
+
+#[test]
+fn check_knows_by_which_key_a_sender_gets_a_real_address_or_none() {
+    let isp = Provider::start();
+    let warned = "no entry of `generic` maps root@home.lan";
+    let world = World::new()
+        .account("isp", &isp)
+        .set("aliases", json!([]))
+        .set("virtual", json!([{ "@home.lan": "me@isp.example" }]));
+    world.postrider(&["check"]).says(warned);
+    let by_canonical = world.set("sender_canonical", json!([{ "@home.lan": "me@isp.example" }]));
+    let said = by_canonical.postrider(&["check"]);
+    assert!(!said.stderr.contains(warned), "{}", said.stderr);
+    let world =
+        by_canonical.set("sender_canonical", json!([])).set("generic", json!([{ "@home.lan": "me@isp.example" }]));
+    let world = world.set("generic_classes", json!(["header_sender"]));
+    world.postrider(&["check"]).says("add \"envelope_sender\" to `generic_classes`");
+    let said = world.postrider(&["lookup", "generic", "root"]).code(1);
+    assert!(said.stderr.contains("no entry for \"root\"; for mail, \"@home.lan\" answers"), "{}", said.stderr);
 }
 
 #[test]
