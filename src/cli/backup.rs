@@ -66,7 +66,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let counts = snapshot.as_ref().map(|snapshot| snapshot.read(&mut see)).transpose()?.unwrap_or_default();
     archive.finish().map_err(failed)?;
-    file.keep([&name]).map_err(|failure| match failure.error.kind() {
+    file.keep([&name], &Folder::sync).map_err(|failure| match failure.error.kind() {
         io::ErrorKind::AlreadyExists => exists(&arguments.file),
         _ => failed(failure.error),
     })?;

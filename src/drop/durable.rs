@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
@@ -20,6 +20,12 @@ pub const TEMPORARY: &str = ".tmp-";
 
 /// Where a process finds its open files.
 const DESCRIPTORS: &str = "/proc/self/fd";
+
+/// Whether that is there, asked once and not for each of a thousand messages.
+static HAS_DESCRIPTORS: LazyLock<bool> = LazyLock::new(|| rustix::fs::stat(DESCRIPTORS).is_ok());
+
+/// Syncs a folder: [`Folder::sync`], or one sync for several who ask at the same moment.
+pub type SyncFolder<'a> = &'a dyn Fn(&Folder) -> io::Result<()>;
 
 /// A directory that files come to stay in, held open. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,9 +88,8 @@ impl Durable {
         let mode = Mode::from_raw_mode(mode);
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         // It will get its name through /proc: where that is missing, it needs one at once.
-        let unnamed = rustix::fs::stat(DESCRIPTORS)
-            .and_then(|_| rustix::io::retry_on_intr(|| rustix::fs::openat(folder, ".", flags, mode)));
-        match unnamed {
+        let open = || rustix::fs::openat(folder, ".", flags, mode);
+        match if *HAS_DESCRIPTORS { rustix::io::retry_on_intr(open) } else { Err(Errno::NOENT) } {
             Ok(fd) => Self::begun(folder, fd, None, mode),
             // No /proc, or what kernels and file systems without unnamed files say.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS) => {
@@ -116,7 +121,7 @@ impl Durable {
 
     /// Makes it stay under the first of these names (no paths) that is not taken. All of it is on disk afterwards.
     /// Where all are taken, it may be changed and kept under another.
-    pub fn keep(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), NotKept> {
+    pub fn keep(&mut self, names: impl IntoIterator<Item: AsRef<str>>, sync: SyncFolder<'_>) -> Result<(), NotKept> {
         self.file.sync_all().map_err(cannot("sync"))?;
         let mut names = names.into_iter();
         let name = loop {
@@ -126,7 +131,7 @@ impl Durable {
                 linked => break linked.map(|()| name).map_err(cannot("link"))?,
             }
         };
-        self.folder.sync().map_err(|error| {
+        sync(&self.folder).map_err(|error| {
             // Nobody is told that it is safe, so nobody may find it: its owner keeps a copy.
             let _ = rustix::fs::unlinkat(&self.folder, name.as_ref(), AtFlags::empty());
             cannot("sync the directory of")(error)
@@ -138,11 +143,12 @@ impl Durable {
     /// looks whether it is whole, and goes on from there.
     pub fn keep_hidden(
         &mut self,
-        names: impl IntoIterator<Item = impl AsRef<str>>,
+        names: impl IntoIterator<Item: AsRef<str>>,
         prefix: &str,
+        sync: SyncFolder<'_>,
     ) -> Result<(), NotKept> {
         if !self.folder.syncs_names() {
-            return self.keep(names);
+            return self.keep(names, sync);
         }
         rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(cannot("lock"))?;
         let mut names = names.into_iter();

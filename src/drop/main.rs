@@ -43,11 +43,13 @@ fn store() -> Result<(), Refusal> {
         durable.file().write_all(&sum.end()).map_err(cannot("write to"))?;
     }
     let inode = rustix::fs::fstat(durable.file()).map_err(cannot("examine a file in"))?.st_ino;
-    durable.keep_hidden(names(&folder, inode), HIDDEN).map_err(|NotKept { error, .. }| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            later(format!("too much mail of this user waits in {SPOOL}/{FOLDER}; start the postrider service"))
+    durable.keep_hidden(names(&folder, inode), HIDDEN, &Folder::sync).map_err(|NotKept { error, .. }| {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                later(format!("too much mail of this user waits in {SPOOL}/{FOLDER}; start the postrider service"))
+            }
+            _ => cannot("store a file in")(error),
         }
-        _ => cannot("store a file in")(error),
     })
 }
 

@@ -11,7 +11,7 @@ use std::{fs, io};
 
 use jiff::Timestamp;
 use postrider_drop::HIDDEN;
-use postrider_drop::durable::{Durable, TEMPORARY};
+use postrider_drop::durable::{Durable, Folder, TEMPORARY};
 use rustix::fs::{CWD, OFlags};
 
 use super::queue::{Spool, is_abandoned, is_no_submission, open_regular, unlink};
@@ -174,7 +174,7 @@ impl Spool {
         let (first, mut number) = (format!("{uid}.{token}"), 0);
         let mut name = first.clone();
         loop {
-            match file.keep([&name]) {
+            match file.keep([&name], &Folder::sync) {
                 Ok(()) => break,
                 Err(in_use) if in_use.error.kind() == io::ErrorKind::AlreadyExists && number < TRIES => {
                     number += 1;

@@ -214,8 +214,12 @@ impl Spool {
 
     /// Syncs queue/, so that removed names stay removed.
     pub fn sync_queue(&self) -> Result<(), SpoolError> {
-        let synced = self.opened.queue_syncs.sync(|| self.queue().sync());
-        synced.map_err(SpoolError::io("sync", self.dir().join("queue")))
+        self.sync_names().map_err(SpoolError::io("sync", self.dir().join("queue")))
+    }
+
+    /// The same with the system's error. Threads that ask at the same moment share one sync.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        self.opened.queue_syncs.sync(|| self.queue().sync())
     }
 
     /// What this process knows about a file of history/. Only the current day's file is remembered.

@@ -12,7 +12,7 @@ use super::SpoolError;
 pub fn replace(folder: &Folder, new: Durable, path: &Path) -> Result<(), SpoolError> {
     let temporary = temporary_name();
     let mut new = new;
-    new.keep([&temporary]).map_err(|failure| SpoolError::not_kept(path.to_owned(), failure))?;
+    new.keep([&temporary], &Folder::sync).map_err(|failure| SpoolError::not_kept(path.to_owned(), failure))?;
     let name = path.file_name().unwrap_or_default();
     if let Err(error) = rustix::fs::renameat(folder, &temporary, folder, name) {
         let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());

@@ -92,9 +92,9 @@ impl Spool {
             // One without content is of a message that has left; this one is of the message that comes.
             unlink(&path)?;
             let mut file = copied(self.queue(), lines).map_err(SpoolError::io("write", &path))?;
-            file.keep([journal_name(id)]).map_err(|failure| SpoolError::not_kept(path, failure))?;
+            file.keep([journal_name(id)], &Folder::sync).map_err(|failure| SpoolError::not_kept(path, failure))?;
         }
-        file.keep([id.as_str()]).map_err(|failure| SpoolError::not_kept(path, failure))?;
+        file.keep([id.as_str()], &Folder::sync).map_err(|failure| SpoolError::not_kept(path, failure))?;
         Ok(Restored::Stored)
     }
 
@@ -120,7 +120,7 @@ impl Spool {
             return Ok(Restored::There);
         }
         let mut file = copied(&opened, content).map_err(SpoolError::io("write", &path))?;
-        file.keep([name]).map_err(|failure| SpoolError::not_kept(path, failure))?;
+        file.keep([name], &Folder::sync).map_err(|failure| SpoolError::not_kept(path, failure))?;
         Ok(Restored::Stored)
     }
 

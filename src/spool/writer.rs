@@ -6,7 +6,7 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use postrider_drop::durable::Durable;
+use postrider_drop::durable::{self, Durable};
 
 use super::id::{MessageId, NEW};
 use super::message_file::{self, Body, Envelope};
@@ -16,6 +16,8 @@ use crate::spool::SpoolError;
 
 /// Bytes that are collected before a write.
 const BUFFER: usize = 64 * 1024;
+/// Room for them at first. Most mail is no larger, and giving back more costs the allocator more than the copy of it.
+const ROOM: usize = 16 * 1024;
 
 /// A message being written. Dropped before `commit`, it leaves nothing.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Incoming {
         let pad = envelope.pad()?;
         let file = Durable::create(spool.queue(), 0o600)
             .map_err(SpoolError::io("create a file in", spool.dir().join("queue")))?;
-        let mut buffer = Vec::with_capacity(BUFFER);
+        let mut buffer = Vec::with_capacity(ROOM.max(pad));
         buffer.resize(pad, b' ');
         let envelope = Envelope { size: 0, crc32: 0, body: Body::SevenBit, ..envelope };
         Ok(Self {
@@ -130,13 +132,15 @@ impl Incoming {
         // Counted before it becomes visible: the runner may send and remove the message before this function returns.
         let octets = self.pad as u64 + self.envelope.size;
         let is_counted = self.spool.usage_table().add_new(Folder::Queue, id.as_str(), &self.envelope.submitter, octets);
-        let mut kept = self.file.keep_hidden([id.as_str()], NEW);
+        let sync = |_: &durable::Folder| self.spool.sync_names();
+        // Everybody who stores a message at this moment shares the sync of the folder, where it needs one.
+        let mut kept = self.file.keep_hidden([id.as_str()], NEW, &sync);
         if kept.as_ref().is_err_and(|failure| failure.error.kind() == io::ErrorKind::AlreadyExists)
             && !self.spool.holds(&id)
         {
             // Its hidden name is left from a writer that was killed.
             self.spool.recovered(&[format!("{NEW}{id}")])?;
-            kept = self.file.keep_hidden([id.as_str()], NEW);
+            kept = self.file.keep_hidden([id.as_str()], NEW, &sync);
         }
         let Err(failure) = kept else { return Ok(id) };
         if is_counted {

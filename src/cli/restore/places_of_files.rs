@@ -163,7 +163,7 @@ impl Target {
             file.file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        file.keep([name]).map_err(|failure| failure.error)
+        file.keep([name], &Folder::sync).map_err(|failure| failure.error)
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {

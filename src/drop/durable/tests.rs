@@ -27,7 +27,7 @@ fn a_kept_file_is_alone_whole_and_private() {
         let (mut durable, other) = if which == 0 { (unnamed, named) } else { (named, unnamed) };
         drop(other);
         durable.file().write_all(b"content").unwrap();
-        durable.keep(["name"]).unwrap();
+        durable.keep(["name"], &Folder::sync).unwrap();
         assert_eq!(names(&dir), ["name"]);
         assert_eq!(std::fs::read(dir.path().join("name")).unwrap(), b"content");
         let metadata = dir.path().join("name").metadata().unwrap();
@@ -48,7 +48,7 @@ fn a_taken_name_is_not_replaced() {
     std::fs::write(dir.path().join("name"), "older").unwrap();
     for mut durable in both(&folder) {
         durable.file().write_all(b"newer").unwrap();
-        let refused = durable.keep(["name"]).unwrap_err();
+        let refused = durable.keep(["name"], &Folder::sync).unwrap_err();
         assert_eq!((refused.action, refused.error.kind()), ("link", io::ErrorKind::AlreadyExists));
     }
     assert_eq!(names(&dir), ["name"]);
@@ -60,9 +60,9 @@ fn the_first_name_that_is_free_is_taken() {
     let (dir, folder) = folder();
     std::fs::write(dir.path().join("0"), "older").unwrap();
     for mut durable in both(&folder) {
-        durable.keep(["0", "1", "2"]).unwrap();
+        durable.keep(["0", "1", "2"], &Folder::sync).unwrap();
     }
-    let refused = Durable::create(&folder, 0o600).unwrap().keep(["0", "1", "2"]).unwrap_err();
+    let refused = Durable::create(&folder, 0o600).unwrap().keep(["0", "1", "2"], &Folder::sync).unwrap_err();
     assert_eq!((refused.action, refused.error.kind()), ("link", io::ErrorKind::AlreadyExists));
     assert_eq!(names(&dir).len(), 3);
 }
