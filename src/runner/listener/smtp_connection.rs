@@ -249,6 +249,10 @@ impl Connection {
         let mut buffer = vec![0; COMMAND];
         self.stream.timed().patience = Patience::Brief(LINGERING);
         loop {
+            if self.conversation.dialogue.has_message() {
+                // What follows is content.
+                buffer.resize(CHUNK, 0);
+            }
             let filled = match self.stream.read(&mut buffer) {
                 Ok(0) => return Ok(Step::Over),
                 Ok(filled) => filled,

@@ -190,7 +190,10 @@ impl<P: Policy> Dialogue<P> {
         if matches!(self.phase, Phase::Content(_)) {
             return self.take_content(input);
         }
-        let end = input.iter().position(|&byte| byte == b'\n');
+        let end = memchr::memchr(b'\n', input);
+        if let Some(end) = end.filter(|end| self.line_octets == 0 && *end <= self.settings.limits.line) {
+            return self.taken(end + 1, input, &input[..end]);
+        }
         self.keep(&input[..end.unwrap_or(input.len())]);
         // A line that is too long is skipped and refused, but not without end: it would keep the connection busy while
         // nothing is counted.
@@ -200,8 +203,14 @@ impl<P: Policy> Dialogue<P> {
         }
         let Some(end) = end else { return Taken { used: input.len(), action: Action::Read } };
         self.line_octets = 0;
-        let used = end + 1;
-        let action = match self.act() {
+        // Wiped and freed once it is handled, so that a password in it lives for this call only.
+        let text = std::mem::take(&mut self.line);
+        self.taken(end + 1, input, &text)
+    }
+
+    /// Handles a complete line, which ends behind so many octets of the input.
+    fn taken(&mut self, used: usize, input: &[u8], text: &[u8]) -> Taken {
+        let action = match self.act(text.strip_suffix(b"\r").unwrap_or(text)) {
             // An attacker in between can append commands to STARTTLS, which would be taken as the client's own.
             Action::StartTls(_) if used < input.len() => {
                 self.close(line(554, "5.5.1", "data after STARTTLS before the handshake; closing"))
@@ -227,17 +236,13 @@ impl<P: Policy> Dialogue<P> {
         }
     }
 
-    /// Handles the complete line.
-    ///
-    /// The buffer is moved out while its line is handled, wiped and freed, so that a password in it lives for this call only, and
-    /// a client that says nothing has none.
-    fn act(&mut self) -> Action {
-        let text = std::mem::take(&mut self.line);
+    /// Does what a line without its end says.
+    fn act(&mut self, text: &[u8]) -> Action {
         let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
-            Phase::Commands => self.obey(text.strip_suffix(b"\r").unwrap_or(&text)),
+            Phase::Commands => self.obey(text),
             Phase::Overlong => Err(Refusal::new(500, "5.5.6", "line too long")),
             Phase::Auth(exchange) => {
-                let next = exchange.answer(text.strip_suffix(b"\r").unwrap_or(&text), &mut self.policy);
+                let next = exchange.answer(text, &mut self.policy);
                 next.map(|next| self.authenticate(next))
             }
             // Only a driver that does not report a result comes here. Closing is the one reaction that cannot be

@@ -52,8 +52,16 @@ impl Unstuffer {
 
     /// Passes the content in `input` to `write`, in pieces.
     pub(crate) fn feed(&mut self, input: &[u8], write: &mut dyn FnMut(&[u8])) -> Fed {
-        let mut from = 0;
-        for (at, &byte) in input.iter().enumerate() {
+        let (mut from, mut at) = (0, 0);
+        while let Some(&byte) = input.get(at) {
+            if self.place == Place::Text && !self.may_end_line(byte) {
+                // Within a line, nothing but its end matters.
+                match self.end_of_text(&input[at..]) {
+                    Some(skipped) => at += skipped,
+                    None => break,
+                }
+                continue;
+            }
             match (self.place, byte) {
                 (Place::LineStart, b'.') => {
                     pass_on(&input[from..at], write);
@@ -77,9 +85,22 @@ impl Unstuffer {
                 (Place::LineStart | Place::Text | Place::Cr, b'\r') => self.place = Place::Cr,
                 (Place::LineStart | Place::Dot | Place::Text | Place::Cr, _) => self.place = Place::Text,
             }
+            at += 1;
         }
         pass_on(&input[from..], write);
         Fed::Open
+    }
+
+    fn may_end_line(&self, byte: u8) -> bool {
+        byte == b'\r' || (byte == b'\n' && self.line_end == LineEnd::CrlfOrLf)
+    }
+
+    /// Where the first octet is that may end a line.
+    fn end_of_text(&self, text: &[u8]) -> Option<usize> {
+        match self.line_end {
+            LineEnd::Crlf => memchr::memchr(b'\r', text),
+            LineEnd::CrlfOrLf => memchr::memchr2(b'\r', b'\n', text),
+        }
     }
 }
 

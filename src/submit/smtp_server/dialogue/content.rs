@@ -96,13 +96,15 @@ impl Intake {
         if bare_lf == BareLf::AsAnything {
             return None;
         }
-        for (at, &octet) in content.iter().enumerate() {
-            let was_cr = std::mem::replace(&mut self.is_after_cr, octet == b'\r');
-            if was_cr && octet != b'\n' {
-                return Some((at, bare_cr()));
-            }
-            if octet == b'\n' && !was_cr {
-                match bare_lf {
+        // Where the LF must be that belongs to a CR.
+        let mut due = self.is_after_cr.then_some(0);
+        for at in memchr::memchr2_iter(b'\r', b'\n', content) {
+            let is_lf = content[at] == b'\n';
+            match due.take() {
+                Some(place) if place != at || !is_lf => return Some((place, bare_cr())),
+                Some(_) => {}
+                None if !is_lf => due = Some(at + 1),
+                None => match bare_lf {
                     BareLf::AsAnything | BareLf::AsLineEnd => {}
                     BareLf::RefusedInChunk => {
                         let text = "the message has an LF without CR, which BDAT does not allow; end lines with CR LF, or send it with DATA";
@@ -112,10 +114,12 @@ impl Intake {
                         let text = "the message has an LF without CR; end lines with CR LF, or remove line_ends of the listener";
                         return Some((at, Refusal::new(554, "5.6.0", text)));
                     }
-                }
+                },
             }
         }
-        None
+        // It may be the first octet of the next piece.
+        self.is_after_cr = due == Some(content.len());
+        due.filter(|place| *place < content.len()).map(|place| (place, bare_cr()))
     }
 }
 
@@ -328,3 +332,6 @@ impl<P: Policy> Dialogue<P> {
         is_data && self.intake.as_ref().is_some_and(ends)
     }
 }
+
+#[cfg(test)]
+mod tests;
