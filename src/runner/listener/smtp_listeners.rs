@@ -153,9 +153,12 @@ impl Accepting {
             // Log problems with a certificate at once. Each client has it checked again.
             served.certificate.server();
         }
+        let (mut open, mut is_complete) = (Vec::new(), false);
         loop {
-            let open = self.open(sockets);
-            let is_complete = self.record(&mut sockets.lock());
+            if !is_complete {
+                open = self.open(sockets);
+                is_complete = self.record(&mut sockets.lock());
+            }
             let mut fds: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
             fds.extend(open.iter().map(|(_, _, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)));
             let again = Timespec { tv_sec: AGAIN.as_secs().cast_signed(), tv_nsec: 0 };

@@ -91,13 +91,22 @@ pub struct TimedStream {
     pub times: Times,
     /// How long the next read waits.
     pub patience: Patience,
+    /// What the socket has. Most commands are waited for as long as the one before.
+    timeouts: SocketTimeouts,
+}
+
+/// The timeouts of a socket; `None`: it has none yet.
+#[derive(Debug, Default)]
+struct SocketTimeouts {
+    read: Option<Duration>,
+    write: Option<Duration>,
 }
 
 impl TimedStream {
     /// With these limits.
     #[must_use]
     pub fn new(stream: TcpStream, times: Times) -> Self {
-        Self { stream, times, patience: Patience::Full }
+        Self { stream, times, patience: Patience::Full, timeouts: SocketTimeouts::default() }
     }
 }
 
@@ -117,7 +126,10 @@ impl Read for TimedStream {
         if wait.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        self.stream.set_read_timeout(Some(wait))?;
+        if self.timeouts.read != Some(wait) {
+            self.stream.set_read_timeout(Some(wait))?;
+            self.timeouts.read = Some(wait);
+        }
         let read = self.stream.read(into)?;
         self.times.quiet_since = Instant::now();
         Ok(read)
@@ -126,7 +138,10 @@ impl Read for TimedStream {
 
 impl Write for TimedStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(WRITE_TIME))?;
+        if self.timeouts.write.is_none() {
+            self.stream.set_write_timeout(Some(WRITE_TIME))?;
+            self.timeouts.write = Some(WRITE_TIME);
+        }
         self.stream.write(bytes)
     }
 
