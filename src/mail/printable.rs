@@ -8,6 +8,10 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 /// With a question mark in place of each character that commands, reorders or hides.
 #[must_use]
 pub fn printable(text: &str) -> String {
+    // Nearly all of it.
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_control()) {
+        return text.to_owned();
+    }
     text.chars().map(|c| if misleads(c) { '?' } else { c }).collect()
 }
 

@@ -38,6 +38,9 @@ use crate::spool::SpoolError;
 use crate::spool::lock::RunnerLock;
 use crate::sys::notify;
 
+/// So many events are handled in one turn, besides the one that began it.
+const TURN: usize = 64;
+
 /// The runner. It holds the lock, which proves that no other runner works on the spool.
 pub struct QueueManager {
     queue: QueueState,
@@ -126,7 +129,7 @@ impl QueueManager {
                 break;
             }
             match self.wait(now) {
-                Ok(event) => self.handle_event(event),
+                Ok(event) => self.handle_events(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 // Cannot happen: the queue's state holds a sender.
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -201,6 +204,15 @@ impl QueueManager {
         match &self.timer {
             Some(timer) if timer.set(wait).is_ok() => self.events.recv_timeout(RESCAN),
             _ => self.events.recv_timeout(wait),
+        }
+    }
+
+    /// Handles this event and those that are there already: a thousand messages that arrive within a second need no
+    /// thousand turns.
+    fn handle_events(&mut self, first: Event) {
+        self.handle_event(first);
+        for event in self.events.try_iter().take(TURN).collect::<Vec<_>>() {
+            self.handle_event(event);
         }
     }
 
