@@ -20,8 +20,10 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use rustls_platform_verifier::Verifier;
@@ -187,7 +189,13 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(identity.chain, identity.key);
         match config {
-            Ok(config) => Ok(Self(Arc::new(config))),
+            Ok(mut config) => {
+                // A client comes back with a ticket, and the handshake needs no signature. Nothing of it is kept here, so that
+                // connections at the same moment can use the same one; what keeps them secret is replaced every six hours.
+                config.ticketer = Ticketer::new()?;
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                Ok(Self(Arc::new(config)))
+            }
             Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::Mismatch),
             Err(error) => Err(error.into()),
         }

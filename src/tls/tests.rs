@@ -4,9 +4,14 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore};
 
 use super::certificate::{Authority, Identity, Validity};
-use super::{Client, HandshakeError, Roots, Server};
+use super::{Client, HandshakeError, Roots, Server, provider};
 use crate::mail::outcome::TlsProblem;
 
 /// Connects as `name` to a server with that identity, trusting only `pem`.
@@ -182,4 +187,32 @@ fn a_certificate_chain_that_is_too_long_is_named_as_such() {
     assert!(words.contains("certificate chain is larger than 64 KiB") && !words.contains("not TLS"), "{words}");
     socket.shutdown(std::net::Shutdown::Both).unwrap();
     thread.join().unwrap();
+}
+
+#[test]
+fn a_client_that_comes_back_with_a_ticket_is_resumed() {
+    let authority = Authority::generate("test root").unwrap();
+    let server = Server::new(authority.issue(&["nas.home.lan"], Validity::LONG).unwrap()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        for _ in 0..3 {
+            let mut stream = server.accept(listener.accept().unwrap().0).unwrap();
+            stream.write_all(b"hello").unwrap();
+            stream.close();
+        }
+    });
+    let kinds = [(); 3].map(|()| {
+        let name = ServerName::try_from("nas.home.lan").unwrap();
+        let mut connection = ClientConnection::new(Arc::clone(&config), name).unwrap();
+        let (mut socket, mut text) = (TcpStream::connect(address).unwrap(), String::new());
+        rustls::Stream::new(&mut connection, &mut socket).read_to_string(&mut text).unwrap();
+        connection.handshake_kind()
+    });
+    thread.join().unwrap();
+    assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed].map(Some));
 }
