@@ -1,16 +1,17 @@
-//! Links the privileged programs as static, position-independent programs: nobody's libraries get into them, and the dynamic loader
-//! takes most of the time between the start and the first line, with looking up symbols, mapping a library and writing relocated
-//! pages. `sendmail` asks name services, for which glibc loads libraries at run time also in a static program, and crashes where
-//! those are not of its own version or its own kind. What is linked dynamically gets the compiler's unwinder at least: as a shared library, `libgcc_s` is looked for, mapped and relocated
-//! at each start. The standard library names all of these itself, so that the compiler's options alone do not reach them, but
-//! linker scripts of their names, found first, do.
+//! Links the privileged programs and `sendmail` as static, position-independent programs: nobody's libraries get into them, and the
+//! dynamic loader takes most of the time between the start and the first line, with looking up symbols, mapping a library and writing
+//! relocated pages. They ask no name service, for which glibc loads libraries at run time also in a static program, and crashes where
+//! those are not of its own version or its own kind: `postrider` does that, and is linked dynamically. It gets the compiler's unwinder
+//! at least: as a shared library, `libgcc_s` is looked for, mapped and relocated at each start. The standard library names all of these
+//! itself, so that the compiler's options alone do not reach them, but linker scripts of their names, found first, do.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// Packages, and their programs that ask no name service.
-const STATIC: [(&str, &str); 2] = [("postrider-drop", "postrider-drop"), ("postrider-mailbox", "postrider-mailbox")];
+/// Packages, and their programs that ask no name service, or leave that to another program.
+const STATIC: [(&str, &str); 3] =
+    [("postrider", "sendmail"), ("postrider-drop", "postrider-drop"), ("postrider-mailbox", "postrider-mailbox")];
 
 /// What the standard library links, and in which archive it is. Since glibc 2.34 the last of them are empty.
 const ARCHIVES: [(&str, &str); 7] = [

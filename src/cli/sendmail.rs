@@ -10,6 +10,7 @@ mod run_queue;
 mod smtp;
 mod system;
 mod verify;
+mod whole_program;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal, Read, Stdin};
@@ -35,7 +36,7 @@ use crate::submit::frontend::start_runner::{self, Handed, Show};
 use crate::sys::local_time;
 use crate::sys::user::Caller;
 use failure::{Failure, Program};
-use options::Options;
+use options::{Options, UsageError};
 
 /// The name that the command was called by: it decides whose config choice counts, and what is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,15 +96,29 @@ impl StartedAs {
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    run(arguments, &StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail))
+    let (arguments, started_as): (Vec<_>, _) =
+        (arguments.collect(), StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail));
+    let options = Options::read(arguments.iter().cloned());
+    // What is wrong with the options can be said here.
+    let missing = options.as_ref().ok();
+    let missing = missing.and_then(|options| whole_program::replace_if_needed(options, &arguments, &started_as));
+    obey(options, &started_as, |options, started_as| whole_program::act(options, started_as, missing))
 }
 
 /// `sendmail ARGS`; the arguments come without the program's name. Silent when all went well.
 pub fn run(arguments: impl Iterator<Item = OsString>, started_as: &StartedAs) -> ExitCode {
+    obey(Options::read(arguments), started_as, act)
+}
+
+fn obey(
+    options: Result<Options, UsageError>,
+    started_as: &StartedAs,
+    act: impl FnOnce(Options, &StartedAs) -> Result<Exit, Failure>,
+) -> ExitCode {
     // Callers' masks (177 is seen) would make folders of the spool that cannot be entered.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let program = started_as.program();
-    let (errors, outcome) = match Options::read(arguments) {
+    let (errors, outcome) = match options {
         Ok(options) => {
             for ignored in &options.ignored {
                 program.warn(ignored);

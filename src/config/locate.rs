@@ -63,6 +63,17 @@ pub fn is_system_mode(named: Option<&Path>) -> bool {
     !candidates.iter().any(is_taken) && places::is_installed()
 }
 
+/// Whether the config that this caller's mail is taken in by may be the machine's. That it may be missing does not matter here.
+#[must_use]
+pub fn is_machines(named: Option<&Path>) -> bool {
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && user::environment_is_trusted());
+    let candidates = candidates(&Caller::current(), named.map(Path::to_owned), variable.map(PathBuf::from));
+    let path = |candidate: &Candidate| match candidate {
+        Candidate::Named(path) | Candidate::Usual(path) => path.as_os_str() == SYSTEM_CONFIG,
+    };
+    !is_system_mode(named) && candidates.iter().any(path)
+}
+
 /// In the order in which they are tried.
 fn candidates(caller: &Caller, named: Option<PathBuf>, variable: Option<PathBuf>) -> Vec<Candidate> {
     if let Some(path) = named.or(variable) {

@@ -89,6 +89,10 @@ pub fn own_config(home: &Path) -> PathBuf {
 /// which under cron, sudo and set-id callers are somebody else's, so the XDG defaults
 /// are put below the home of the passwd entry instead.
 fn folder() -> PathBuf {
-    ProjectDirs::from("", "", "postrider")
+    // Without $HOME it would ask a name service for the home, of which nothing is used here.
+    let has_home = std::env::var_os("HOME").is_some_and(|home| !home.is_empty());
+    has_home
+        .then(|| ProjectDirs::from("", "", "postrider"))
+        .flatten()
         .map_or_else(|| PathBuf::from("postrider"), |dirs| dirs.project_path().to_owned())
 }

@@ -13,6 +13,7 @@ pub mod host;
 pub mod interfaces;
 pub mod local_time;
 pub mod mount;
+pub mod name_service;
 pub mod notify;
 pub mod passed_sockets;
 pub mod peer;

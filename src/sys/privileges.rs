@@ -3,8 +3,9 @@
 use std::ffi::CString;
 use std::io;
 
-use nix::unistd::{self, Gid, Group, Uid, User};
+use nix::unistd::{self, Gid, Uid, User};
 
+use super::name_service;
 use super::user::environment_is_trusted;
 
 /// Whether this process runs as root.
@@ -16,13 +17,13 @@ pub fn is_root() -> bool {
 /// Uid and gid of the user of this name, if there is one.
 #[must_use]
 pub fn ids_of(login: &str) -> Option<(u32, u32)> {
-    User::from_name(login).ok().flatten().map(|user| (user.uid.as_raw(), user.gid.as_raw()))
+    name_service::user_named(login).map(|user| (user.uid.as_raw(), user.gid.as_raw()))
 }
 
 /// The gid of the group of this name, if there is one.
 #[must_use]
 pub fn gid_of(group: &str) -> Option<u32> {
-    Group::from_name(group).ok().flatten().map(|group| group.gid.as_raw())
+    name_service::group_named(group).map(Gid::as_raw)
 }
 
 /// Changes to this user, with all their groups. Does nothing if there is no such user.

@@ -8,11 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use nix::unistd::{Gid, Uid, User};
+use nix::unistd::{Gid, Uid};
+
+use super::name_service;
 
 /// Read directly before the name service switch is asked, which needs twenty system calls for the same result. The
 /// front end is started a thousand times a day, and nearly all its callers are in this file.
 const PASSWD: &str = "/etc/passwd";
+
+static CURRENT: OnceLock<Caller> = OnceLock::new();
 
 /// The parts of a passwd entry that are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,25 +35,20 @@ impl Caller {
     /// The user of this process, looked up once. An unreadable passwd database counts as empty.
     #[must_use]
     pub fn current() -> Self {
-        static CURRENT: OnceLock<Caller> = OnceLock::new();
-        CURRENT.get_or_init(Self::look_up).clone()
-    }
-
-    fn look_up() -> Self {
-        Self::of(Uid::effective().as_raw())
+        CURRENT.get_or_init(|| Self::of(Uid::effective().as_raw())).clone()
     }
 
     /// The user of another process, by the uid that the kernel reports.
     #[must_use]
     pub fn of(uid: u32) -> Self {
-        if let Some(caller) = fs::read(PASSWD).ok().and_then(|file| Self::in_file(uid, &file)) {
+        if let Some(caller) = Self::in_passwd(uid) {
             return caller;
         }
-        match User::from_uid(Uid::from_raw(uid)) {
-            Ok(Some(user)) if !user.name.is_empty() => {
+        match name_service::user_of(uid) {
+            Some(user) if !user.name.is_empty() => {
                 Self::from_entry(uid, user.name, &user.gecos.to_string_lossy(), user.dir)
             }
-            Ok(_) | Err(_) => Self::without_entry(uid),
+            Some(_) | None => Self::without_entry(uid),
         }
     }
 
@@ -60,6 +59,10 @@ impl Caller {
         static OVERFLOW: OnceLock<u32> = OnceLock::new();
         let read = || std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();
         self.uid != *OVERFLOW.get_or_init(|| read().unwrap_or(65_534))
+    }
+
+    fn in_passwd(uid: u32) -> Option<Self> {
+        fs::read(PASSWD).ok().and_then(|file| Self::in_file(uid, &file))
     }
 
     /// Finds the uid in the lines of passwd(5).
@@ -99,16 +102,24 @@ fn full_name(gecos: &str, login: &str) -> String {
     name.replace('&', &capitalised).trim().to_owned()
 }
 
+/// Whether /etc/passwd has the user of this process, so that no name service need be asked.
+#[must_use]
+pub fn is_in_passwd() -> bool {
+    let found = Caller::in_passwd(Uid::effective().as_raw());
+    // What was read counts for the rest of this process.
+    found.map(|caller| CURRENT.get_or_init(|| caller)).is_some()
+}
+
 /// Whether a user with this login name exists. An unreadable passwd database counts as empty.
 #[must_use]
 pub fn is_login(name: &str) -> bool {
-    matches!(User::from_name(name), Ok(Some(_)))
+    name_service::user_named(name).is_some()
 }
 
 /// The home directory of the user with this login name.
 #[must_use]
 pub fn home_of(login: &str) -> Option<PathBuf> {
-    User::from_name(login).ok().flatten().map(|user| user.dir).filter(|dir| dir.is_absolute())
+    name_service::user_named(login).map(|user| user.dir).filter(|dir| dir.is_absolute())
 }
 
 /// Whether this is the login name of the user of this process.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{LONGEST, Secret, SecretError, first_line};
 use crate::config::{container, open};
+use crate::sys::privileges;
 
 /// Reads the password now.
 pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
@@ -37,7 +38,7 @@ pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
 /// The group that reads the machine's secrets and has no members, where postrider is installed.
 #[must_use]
 pub fn runners_group() -> Option<u32> {
-    nix::unistd::Group::from_name("postrider").ok().flatten().map(|group| group.gid.as_raw())
+    privileges::gid_of("postrider")
 }
 
 /// Whether this process is the machine's runner, or a command in its place.

@@ -2,6 +2,7 @@
 //! --until-empty`; interactive waits for `postrider flush ID`. The message is already stored, so a failure here is
 //! not reported to the caller.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -98,6 +99,12 @@ fn flush(config: &Config, ids: &[MessageId], show: Show) -> Command {
 #[must_use]
 pub fn become_runner(config: &Config) -> std::io::Error {
     postrider("run", config).exec()
+}
+
+/// Replaces this process by the program `postrider`, called by another of its names. Returns only if that fails.
+#[must_use]
+pub fn become_postrider(name: &str, arguments: &[OsString]) -> std::io::Error {
+    Command::new(program()).arg0(name).args(arguments).exec()
 }
 
 /// Starts a permanent runner, unless one is running.

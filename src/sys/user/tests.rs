@@ -31,7 +31,7 @@ fn the_caller_is_the_effective_uid() {
 fn the_file_says_the_same_as_the_name_service() {
     let file = fs::read(PASSWD).unwrap();
     for uid in [0, 1, Uid::effective().as_raw()] {
-        let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { continue };
+        let Some(user) = name_service::user_of(uid) else { continue };
         let gecos = user.gecos.to_string_lossy().into_owned();
         assert_eq!(Caller::in_file(uid, &file), Some(Caller::from_entry(uid, user.name, &gecos, user.dir)));
     }
