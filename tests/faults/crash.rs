@@ -107,6 +107,36 @@ fn kill_at_each_call(flushes: Flushes, isp: &Provider, make_ready: impl Fn(&Worl
 }
 
 #[test]
+fn a_recovery_killed_at_any_system_call_and_once_more_loses_nothing_and_sends_once() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    let left_behind = |recipient: &str| {
+        let world = World::at_home(&isp).with_flushes(Flushes::One);
+        world.sendmail(&["-i", "-f", "alice", recipient], MAIL).code(0);
+        let (queue, id) = (world.path("spool/queue"), world.queued().remove(0));
+        fs::rename(queue.join(&id), queue.join(format!(".new-{id}"))).unwrap();
+        world
+    };
+    // It looks, and delivers nothing.
+    let look = ["queue", "list"];
+    let points = points::of_run(&left_behind("bob@away.example"), "spool", POSTRIDER, &look, b"");
+    for (at, point) in points::chosen(&points).into_iter().enumerate() {
+        let recipient = format!("r{at}@away.example");
+        let world = left_behind(&recipient);
+        let fault = format!("{}:signal=SIGKILL:when={}", point.call, point.number);
+        for _ in 0..2 {
+            run(inject(&world, &fault, POSTRIDER, &look), b"");
+        }
+        world.postrider(&["flush"]);
+        assert_eq!(arrived(&isp, &recipient), 1, "{point:?}");
+        assert!(world.spool("queue").is_empty() && world.spool("failed").is_empty(), "{point:?}: left behind");
+    }
+    println!("recovery killed twice at each of {} points: all arrived once", points.len());
+}
+
+#[test]
 fn mail_that_is_just_being_stored_is_left_to_its_writer() {
     if is_skipped() {
         return;

@@ -2,6 +2,7 @@
 //! write: the front end says 75 and leaves nothing; the runner goes on and sends once.
 
 use support::points::{self, inject, is_skipped, may_fail};
+use support::power_cut::Flushes;
 use support::provider::Provider;
 use support::world::{World, run};
 
@@ -15,11 +16,17 @@ fn a_front_end_that_cannot_write_says_so_in_one_line_and_leaves_nothing() {
     if is_skipped() {
         return;
     }
+    for flushes in [Flushes::Two, Flushes::One] {
+        refuse_front_end(flushes);
+    }
+}
+
+fn refuse_front_end(flushes: Flushes) {
     let isp = Provider::start();
     let args = ["-i", "-f", "alice", "bob@away.example"];
     // The spool is there already, as on every call but the first.
     let fresh = || {
-        let world = World::at_home(&isp);
+        let world = World::at_home(&isp).with_flushes(flushes);
         world.sendmail(&args, MAIL).code(0);
         world.postrider(&["queue", "delete", "--all"]).code(0);
         world
@@ -42,7 +49,7 @@ fn a_front_end_that_cannot_write_says_so_in_one_line_and_leaves_nothing() {
             assert!(world.spool("queue").is_empty(), "{point:?} {error}: left {:?}", world.spool("queue"));
         }
     }
-    println!("sendmail: {tried} errors at {} points, {refused} told by exit 75", points.len());
+    println!("sendmail, {flushes:?} flushes: {tried} errors at {} points, {refused} told by exit 75", points.len());
 }
 
 #[test]

@@ -5,8 +5,25 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::machine::{DROP, Ended, Machine, PROGRAM, can_run, frame};
+use support::power_cut::{FLUSHES, Flushes};
 
 const ERRORS: [&str; 5] = ["ENOSPC", "EIO", "EROFS", "EDQUOT", "EMFILE"];
+
+const MAY_FAIL: [&str; 13] = [
+    "open",
+    "openat",
+    "newfstatat",
+    "stat",
+    "statx",
+    "read",
+    "write",
+    "fstatfs",
+    "flock",
+    "fsync",
+    "linkat",
+    "renameat2",
+    "fchmod",
+];
 
 fn mail() -> Vec<u8> {
     frame(b"{\"v\":1}", b"Subject: whole\n\nHello.\n")
@@ -17,9 +34,14 @@ pub fn under_strace(machine: &Machine, options: &str, frame: &[u8]) -> Ended {
     machine.sh("root", &format!("exec strace -f -qq -u his -o /run/trace {options} {PROGRAM}"), frame)
 }
 
+/// Both ways to store a submission, as options of strace.
+fn ways() -> [String; 2] {
+    [Flushes::Two, Flushes::One].map(|flushes| format!("-E {FLUSHES}={}", flushes.word()))
+}
+
 /// The calls of a run without faults from the first of ours on: name, and which one of that name.
-pub fn points(machine: &Machine) -> Vec<(String, usize)> {
-    under_strace(machine, "", &mail()).good();
+pub fn points(machine: &Machine, options: &str) -> Vec<(String, usize)> {
+    under_strace(machine, options, &mail()).good();
     let (mut counts, mut points, mut begun) = (BTreeMap::<String, usize>::new(), Vec::new(), false);
     for line in fs::read_to_string(machine.path("/run/trace")).unwrap().lines() {
         let call = line.split_once(' ').map_or("", |(_, rest)| rest.trim_start()).split('(').next().unwrap().to_owned();
@@ -35,11 +57,16 @@ pub fn points(machine: &Machine) -> Vec<(String, usize)> {
     points
 }
 
-/// Takes out what is in drop/, every one of which must be whole; how many.
+/// Octets of the checksum behind a submission that is synced once.
+const CHECKSUM: usize = 4;
+
+/// Takes out what is in drop/, every one of which must be whole, also under its hidden name; how many.
 fn whole_ones(machine: &Machine) -> usize {
     let names = machine.dropped();
     for name in &names {
-        assert_eq!(fs::read(machine.path(DROP).join(name)).unwrap(), mail(), "{name} is torn");
+        let content = fs::read(machine.path(DROP).join(name)).unwrap();
+        let behind = content.strip_prefix(&*mail()).map(<[u8]>::len);
+        assert!(matches!(behind, Some(0 | CHECKSUM)), "{name} is torn: {content:?}");
     }
     machine.empty_drop();
     names.len()
@@ -51,16 +78,19 @@ fn a_drop_program_killed_at_any_system_call_accepts_nothing_that_is_lost_and_lea
         return;
     }
     let machine = Machine::new();
-    let points = points(&machine);
-    let mut stored = 0;
-    for (call, number) in &points {
-        let ended = under_strace(&machine, &format!("-e inject={call}:signal=SIGKILL:when={number}"), &mail());
-        let whole = whole_ones(&machine);
-        assert!(whole <= 1 && (whole == 1 || ended.code != Some(0)), "{call} {number}: {ended:?}");
-        stored += whole;
+    for way in ways() {
+        let points = points(&machine, &way);
+        let mut stored = 0;
+        for (call, number) in &points {
+            let options = format!("{way} -e inject={call}:signal=SIGKILL:when={number}");
+            let ended = under_strace(&machine, &options, &mail());
+            let whole = whole_ones(&machine);
+            assert!(whole <= 1 && (whole == 1 || ended.code != Some(0)), "{call} {number}: {ended:?}");
+            stored += whole;
+        }
+        // Only a kill behind the link finds it stored.
+        assert!(stored > 0 && stored < points.len() / 2, "{way}: {stored} of {}", points.len());
     }
-    // Only a kill behind the link finds it stored.
-    assert!(stored > 0 && stored < points.len() / 2, "{stored} of {}", points.len());
 }
 
 #[test]
@@ -69,18 +99,19 @@ fn an_error_at_any_system_call_is_reported_in_one_line_and_leaves_nothing() {
         return;
     }
     let machine = Machine::new();
-    let may_fail =
-        ["open", "openat", "newfstatat", "stat", "statx", "read", "write", "fstatfs", "fsync", "linkat", "fchmod"];
-    for (call, number) in points(&machine).iter().filter(|(call, _)| may_fail.contains(&call.as_str())) {
-        for error in ERRORS {
-            let ended = under_strace(&machine, &format!("-e inject={call}:error={error}:when={number}"), &mail());
-            let whole = whole_ones(&machine);
-            // A look at a slot that fails is no reason not to try it.
-            if ended.code == Some(0) {
-                assert_eq!(whole, 1, "{call} {number} {error}");
-            } else {
-                ended.refused(75);
-                assert_eq!(whole, 0, "{call} {number} {error}");
+    for way in ways() {
+        for (call, number) in points(&machine, &way).iter().filter(|(call, _)| MAY_FAIL.contains(&call.as_str())) {
+            for error in ERRORS {
+                let options = format!("{way} -e inject={call}:error={error}:when={number}");
+                let ended = under_strace(&machine, &options, &mail());
+                let whole = whole_ones(&machine);
+                // A look at a slot that fails is no reason not to try it.
+                if ended.code == Some(0) {
+                    assert_eq!(whole, 1, "{call} {number} {error}");
+                } else {
+                    ended.refused(75);
+                    assert_eq!(whole, 0, "{call} {number} {error}");
+                }
             }
         }
     }
@@ -92,7 +123,7 @@ fn where_files_must_have_a_name_a_submission_is_stored_all_the_same() {
         return;
     }
     let machine = Machine::new();
-    let points = points(&machine);
+    let points = points(&machine, "");
     let mut opens = points.iter().filter(|(call, _)| call == "openat").map(|(_, number)| *number);
     let unnamed = opens.next_back().unwrap();
     under_strace(&machine, &format!("-e inject=openat:error=EOPNOTSUPP:when={unnamed}"), &mail()).good();

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::drop::drop_faults;
 use crate::machine::{Machine, can_run, frame};
 use crate::machine_runner::{Runner, machine};
+use support::power_cut::{FLUSHES, Flushes};
 use support::provider::{Mail, Provider};
 use support::wait::wait_for;
 
@@ -28,6 +29,14 @@ const TELLING: [&str; 14] = [
     "rename",
     "renameat2",
 ];
+
+/// How often what is stored is synced: each test goes both ways.
+const BOTH: [Flushes; 2] = [Flushes::Two, Flushes::One];
+
+/// A runner that stores in this way.
+fn start(machine: &Machine, flushes: Flushes) -> Runner<'_> {
+    Runner::start_by(machine, &format!("env {FLUSHES}={}", flushes.word()))
+}
 
 /// A system call, and which one of its name.
 type Point = (String, usize);
@@ -86,7 +95,7 @@ fn trace(machine: &Machine, options: &str) -> std::process::Child {
 
 /// The calls of the thread that does what `mark` shows, while `act` has it done for a second time: what it learns once, such as
 /// the kind of its file system, a runner may have learnt before it is killed.
-fn points(machine: &Machine, mark: &str, act: impl Fn(&str)) -> Vec<Point> {
+fn points(machine: &Machine, mark: &str, flushes: Flushes, act: impl Fn(&str)) -> Vec<Point> {
     act("before");
     machine.sh("root", "rm -rf /run/traces; mkdir /run/traces", b"").good();
     let mut strace = trace(machine, "-ff -s 200 -o /run/traces/t");
@@ -105,20 +114,21 @@ fn points(machine: &Machine, mark: &str, act: impl Fn(&str)) -> Vec<Point> {
         }
     }
     assert!(points.len() > 6, "the trace is read: {text}");
+    assert_eq!(text.contains("\".new-"), flushes == Flushes::One, "{text}");
     points
 }
 
 /// At each point: `act` hands in a mail of this subject while a runner is to be killed there. The next runner must deliver it.
-fn killed_at_each(machine: &Machine, isp: &Provider, points: &[Point], act: impl Fn(&str)) {
+fn killed_at_each(machine: &Machine, isp: &Provider, points: &[Point], flushes: Flushes, act: impl Fn(&str)) {
     let (begun, mut killed) = (Instant::now(), 0);
-    let mut alive = Some(Runner::start(machine));
+    let mut alive = Some(start(machine, flushes));
     for (call, number) in points {
         let subject = format!("{call} {number}");
         let options = format!("-f -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number}");
         let mut strace = trace(machine, &options);
         while strace.try_wait().unwrap().is_some() {
             drop(alive.take());
-            alive = Some(Runner::start(machine));
+            alive = Some(start(machine, flushes));
             strace = trace(machine, &options);
         }
         act(&subject);
@@ -129,7 +139,7 @@ fn killed_at_each(machine: &Machine, isp: &Provider, points: &[Point], act: impl
         killed += usize::from(strace.try_wait().unwrap().is_some());
         drop(alive.take());
         let _ = strace.wait();
-        alive = Some(Runner::start(machine));
+        alive = Some(start(machine, flushes));
         // What was not recorded yet when the next one is killed would be sent again.
         wait_for(&format!("the mail after a kill at {subject}"), || {
             arrived(isp).contains_key(&subject) && is_idle(machine)
@@ -138,63 +148,76 @@ fn killed_at_each(machine: &Machine, isp: &Provider, points: &[Point], act: impl
     for (subject, times) in arrived(isp) {
         assert_eq!(times, 1, "{subject}");
     }
-    println!("{} points tried, {killed} of them with a kill, in {:?}", points.len(), begun.elapsed());
+    println!(
+        "{flushes:?} flushes: {} points tried, {killed} of them with a kill, in {:?}",
+        points.len(),
+        begun.elapsed()
+    );
     assert!(killed * 10 >= points.len() * 9, "{killed} of {}", points.len());
 }
 
 #[test]
 fn a_runner_killed_at_any_call_of_taking_a_frame_loses_nothing_and_repeats_nothing() {
-    if !can_run() {
-        return;
+    if can_run() {
+        BOTH.into_iter().for_each(kill_taking);
     }
+}
+
+fn kill_taking(flushes: Flushes) {
     let isp = Provider::start();
     let machine = machine(&isp, "");
     let send = |subject: &str| drop(machine.sh("his", "sendmail friend@away.example", &mail(subject)).good());
-    let runner = Runner::start(&machine);
-    let points = points(&machine, "\"ok ", |subject| {
+    let runner = start(&machine, flushes);
+    let points = points(&machine, "\"ok ", flushes, |subject| {
         send(subject);
         wait_for("its mail", || arrived(&isp).contains_key(subject) && is_idle(&machine));
     });
     drop(runner);
-    killed_at_each(&machine, &isp, &points, send);
+    killed_at_each(&machine, &isp, &points, flushes, send);
 }
 
 #[test]
 fn a_runner_killed_at_any_call_of_picking_up_loses_nothing_and_repeats_nothing() {
-    if !can_run() {
-        return;
+    if can_run() {
+        BOTH.into_iter().for_each(kill_picking_up);
     }
+}
+
+fn kill_picking_up(flushes: Flushes) {
     let isp = Provider::start();
     let machine = machine(&isp, "");
     let leave = |subject: &str| {
         machine.drop_as("his", &frame(envelope(subject).as_bytes(), &mail(subject))).good();
     };
-    let runner = Runner::start(&machine);
-    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", |subject| {
+    let runner = start(&machine, flushes);
+    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", flushes, |subject| {
         leave(subject);
         wait_for("its mail", || arrived(&isp).contains_key(subject) && is_idle(&machine));
     });
     drop(runner);
-    killed_at_each(&machine, &isp, &points, leave);
+    killed_at_each(&machine, &isp, &points, flushes, leave);
 }
 
 #[test]
 fn a_runner_killed_at_any_call_of_reporting_what_it_cannot_pick_up_reports_it_once() {
-    if !can_run() {
-        return;
+    if can_run() {
+        BOTH.into_iter().for_each(kill_reporting);
     }
+}
+
+fn kill_reporting(flushes: Flushes) {
     let isp = Provider::start();
     let machine = machine(&isp, "");
     let leave = |subject: &str| {
         machine.drop_as("his", &frame(unusable(subject).as_bytes(), &mail(subject))).good();
     };
-    let runner = Runner::start(&machine);
-    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", |subject| {
+    let runner = start(&machine, flushes);
+    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", flushes, |subject| {
         leave(subject);
         wait_for("its report", || arrived(&isp).contains_key(subject) && is_idle(&machine));
     });
     drop(runner);
-    killed_at_each(&machine, &isp, &points, leave);
+    killed_at_each(&machine, &isp, &points, flushes, leave);
     for report in isp.mails() {
         assert!(report.text().contains("\r\nSubject: Mail could not be sent\r\n"), "{report:?}");
         assert_eq!((report.from.as_str(), report.to.as_slice()), ("", &["me@isp.example".to_owned()][..]));
@@ -203,30 +226,41 @@ fn a_runner_killed_at_any_call_of_reporting_what_it_cannot_pick_up_reports_it_on
 
 #[test]
 fn what_a_killed_drop_program_left_behind_is_picked_up_whole_or_not_at_all() {
-    if !can_run() {
-        return;
+    if can_run() {
+        BOTH.into_iter().for_each(kill_drop);
     }
+}
+
+fn kill_drop(flushes: Flushes) {
     let isp = Provider::start();
     let machine = machine(&isp, "");
-    let points = drop_faults::points(&machine);
+    let way = format!("-E {FLUSHES}={}", flushes.word());
+    let points = drop_faults::points(&machine, &way);
     let begun = Instant::now();
     let mut accepted = Vec::new();
     // The last of them is never reached.
     for (call, number) in points.iter().chain([&("fsync".to_owned(), 100)]) {
         let subject = format!("{call} {number}");
         let submission = frame(envelope(&subject).as_bytes(), &mail(&subject));
-        let options = format!("-e inject={call}:signal=SIGKILL:when={number}");
+        let options = format!("{way} -e inject={call}:signal=SIGKILL:when={number}");
         if drop_faults::under_strace(&machine, &options, &submission).code == Some(0) {
             accepted.push(subject);
         }
     }
-    let left = machine.dropped().iter().filter(|name| !name.starts_with('.')).count();
-    let _runner = Runner::start(&machine);
+    // Under its hidden name it is whole as well.
+    let is_left = |name: &&String| flushes == Flushes::One || !name.starts_with('.');
+    let left = machine.dropped().iter().filter(is_left).count();
+    let _runner = start(&machine, flushes);
     wait_for("what is whole to arrive", || arrived(&isp).len() == left);
     let arrived = arrived(&isp);
     assert!(accepted.iter().all(|subject| arrived.contains_key(subject)), "{accepted:?}: {arrived:?}");
     assert!(arrived.values().all(|times| *times == 1), "{arrived:?}");
     assert_eq!(fs::read_dir(machine.path("/var/spool/postrider/failed")).unwrap().count(), 0);
-    println!("{} points tried in {:?}: {left} stored, {} of them told", points.len(), begun.elapsed(), accepted.len());
+    println!(
+        "{flushes:?} flushes: {} points tried in {:?}: {left} stored, {} of them told",
+        points.len(),
+        begun.elapsed(),
+        accepted.len()
+    );
     assert!(left > accepted.len() && accepted.len() == 1);
 }
