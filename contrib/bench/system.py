@@ -103,9 +103,20 @@ def flushes(target, path):
     trace.wait()
     counted = [line for line in told.read_text().splitlines() if "sync(" in line or "syncfs(" in line]
     told.unlink()
-    each = len(counted) / FLUSHED
-    verdict(f"{each:.2f} flush calls for each accepted message, 1", each <= 1.05)
-    summary.add("flush calls per accepted mail", f"{each:.2f}", "1", each <= 1.05)
+    each, wanted = len(counted) / FLUSHED, 1 if syncs_names_with_files(QUEUE) else 2
+    where = "" if wanted == 1 else " (this file system needs two: see postrider-formats(5))"
+    verdict(f"{each:.2f} flush calls for each accepted message, {wanted}{where}", each <= wanted + 0.05)
+    summary.add("flush calls per accepted mail", f"{each:.2f}{where}", f"{wanted}", each <= wanted + 0.05)
+
+
+def syncs_names_with_files(folder):
+    """As src/drop/file_system.rs decides, but for mount options."""
+    asked = ["stat", "--file-system", "--format", "%T", folder]
+    kind = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    device = folder.stat().st_dev
+    block = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+    journal = pathlib.Path(f"/sys/fs/ext4/{block}/journal_task")
+    return kind in ("xfs", "btrfs") or (journal.exists() and journal.read_text().strip().isdigit())
 
 
 @contextlib.contextmanager
