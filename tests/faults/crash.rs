@@ -159,6 +159,29 @@ fn mail_that_is_just_being_stored_is_left_to_its_writer() {
 }
 
 #[test]
+fn a_writer_whose_message_was_given_its_name_by_another_reports_success() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    let world = World::at_home(&isp).with_flushes(Flushes::One);
+    world.send_to(&["first@away.example"]).code(0);
+    world.drain();
+    let args = ["-i", "-f", "alice", "bob@away.example"];
+    let mut command = inject(&world, "renameat2:delay_enter=1000000", SENDMAIL, &args);
+    command.stdin(fs::File::open(world.file("mail", std::str::from_utf8(MAIL).unwrap(), 0o600)).unwrap());
+    let mut writer = command.spawn().unwrap();
+    let hidden = || world.spool("queue").into_iter().find(|path| path.to_string_lossy().contains("/.new-"));
+    wait_for("the hidden name", || hidden().is_some());
+    let path = hidden().unwrap();
+    let id = path.to_string_lossy().replace("/.new-", "/");
+    fs::rename(path, id).unwrap();
+    assert!(writer.wait().unwrap().success());
+    world.run_once();
+    assert_eq!((arrived(&isp, "bob@away.example"), world.history().len()), (1, 2));
+}
+
+#[test]
 fn a_hundred_that_store_at_once_beside_a_runner_are_all_delivered_once() {
     let isp = Provider::start();
     let world = World::at_home(&isp).with_flushes(Flushes::One);

@@ -133,3 +133,14 @@ fn where_files_must_have_a_name_a_submission_is_stored_all_the_same() {
     under_strace(&machine, &neither, &mail()).good();
     assert_eq!((machine.dropped(), whole_ones(&machine)), (vec!["20001.0".to_owned()], 1));
 }
+
+#[test]
+fn a_slot_that_was_taken_meanwhile_costs_no_second_flush() {
+    if !can_run() {
+        return;
+    }
+    let machine = Machine::new();
+    let options = format!("{} -e inject=renameat2:error=EEXIST:when=1 -e inject=fsync:error=EIO:when=2+", ways()[1]);
+    under_strace(&machine, &options, &mail()).good();
+    assert_eq!((machine.dropped(), whole_ones(&machine)), (vec!["20001.1".to_owned()], 1));
+}
