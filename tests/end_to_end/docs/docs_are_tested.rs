@@ -78,7 +78,7 @@ const SHOWN: [(&str, &str, &str); 55] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 36] = [
+const CONTRIB: [(&str, &str); 37] = [
     ("ansible/", "ansible_installs_the_package_and_an_account_and_changes_nothing_twice"),
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
@@ -110,6 +110,7 @@ const CONTRIB: [(&str, &str); 36] = [
     ("tmpfiles.d/", "users_and_folders_are_made_as_the_design_has_them"),
     // What the project's own people run, and no machine loads.
     ("bench/", BY_HAND),
+    ("downgrade", BY_HAND),
     ("realservers/", BY_HAND),
     ("check", IN_CI),
     ("filesystems", IN_CHECK),
