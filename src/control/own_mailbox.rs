@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use postrider_mailbox::content::Format;
+use postrider_mailstore::Format;
 use rustix::fs::{Access, access};
 
 use super::report::{Kind, Level, Reason};

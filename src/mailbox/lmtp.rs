@@ -3,8 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 
-use crate::mailbox::{CHUNK, Delivery, Envelope, Mailbox};
-use crate::{Recipient, Refusal};
+use postrider_mailstore::{CHUNK, Delivery, Envelope, Mailbox, Recipient, Refusal};
 
 /// The longest command, in octets: paths of 256 and some parameters.
 const LONGEST: u64 = 4096;

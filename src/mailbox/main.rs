@@ -12,10 +12,10 @@ use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 use std::{env, fs};
 
-use postrider_mailbox::mailbox::Mailbox;
 use postrider_mailbox::setting::{Setting, scan};
 use postrider_mailbox::users::{first_uid, groups, user};
-use postrider_mailbox::{Recipient, Refusal, SOCKET, cannot, lmtp};
+use postrider_mailbox::{SOCKET, lmtp};
+use postrider_mailstore::{Mailbox, Recipient, Refusal, cannot};
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Resource, Rlimit, geteuid, setrlimit, umask};
@@ -106,7 +106,7 @@ fn resolve(
         return Err(Refusal::new("550 5.7.1", why));
     }
     let setting = if uid == 0 { &of_root } else { own };
-    let mailbox = Mailbox::new(setting, &user.login, &user.home);
+    let mailbox = setting.mailbox(&user.login, &user.home);
     let (gid, groups) = match setting.common_folder().and_then(group_of) {
         Some(gid) => (gid, Vec::new()),
         None => (user.gid, groups(&text("/etc/group")?, &user.login)),

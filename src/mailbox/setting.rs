@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::content::Format;
+use postrider_mailstore::{Format, Mailbox};
 
 /// Where a user's mail is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +40,6 @@ impl Setting {
         }
     }
 
-    /// Whether it lies below the user's home.
-    #[must_use]
-    pub fn is_below_home(&self) -> bool {
-        self.path.starts_with('~')
-    }
-
     /// Its path for one user.
     #[must_use]
     pub fn path(&self, login: &str, home: &Path) -> PathBuf {
@@ -53,10 +47,18 @@ impl Setting {
         path.strip_prefix("~/").map_or_else(|| PathBuf::from(&path), |below| home.join(below))
     }
 
+    /// The mailbox of one user.
+    #[must_use]
+    pub fn mailbox(&self, login: &str, home: &Path) -> Mailbox {
+        let below = self.path.starts_with('~').then(|| home.to_owned());
+        Mailbox::new(self.format, self.path(login, home), below)
+    }
+
     /// The folder of an mbox that is the same for all users: whoever set it meant this one.
     #[must_use]
     pub fn common_folder(&self) -> Option<&Path> {
-        let folder = Path::new(&self.path).parent().filter(|_| self.format == Format::Mbox && !self.is_below_home());
+        let folder =
+            Path::new(&self.path).parent().filter(|_| self.format == Format::Mbox && self.path.starts_with('/'));
         folder.filter(|folder| !folder.as_os_str().as_encoded_bytes().contains(&b'%'))
     }
 }

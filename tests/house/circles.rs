@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::imports::{Import, imports, paths, without_imports};
 use crate::none;
-use crate::source::{Source, is_word, sources};
+use crate::source::{CRATES, Source, is_word, sources};
 
 /// Files that may use one another, with the reason, or what has to come first.
 const ALLOWED: [(&[&str], &str); 1] = [(
@@ -37,8 +37,9 @@ struct Tree<'a>(BTreeMap<Module, File<'a>>);
 
 impl<'a> Tree<'a> {
     fn of(sources: &'a [Source]) -> Self {
-        let is_library =
-            |source: &&Source| !["main", "bin", "drop", "mailbox"].contains(&source.place()) && !source.code.is_empty();
+        let is_library = |source: &&Source| {
+            !["main", "bin"].contains(&source.place()) && !CRATES.contains(&source.place()) && !source.code.is_empty()
+        };
         let file = |source: &'a Source| {
             let (imports, code) = (imports(&source.code), without_imports(&source.code));
             (module_of(&source.path), File { path: &source.path, imports, code })

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+/// The folders of `src` that are crates of their own.
+pub const CRATES: [&str; 3] = ["drop", "mailbox", "mailstore"];
+
 /// A file of `src`.
 pub struct Source {
     /// Below `src`, as in `spool/entry.rs`.

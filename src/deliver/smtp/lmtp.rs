@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use postrider_mailbox::mailbox::Mailbox;
-use postrider_mailbox::{Refusal, SOCKET};
+use postrider_mailbox::SOCKET;
+use postrider_mailstore::Refusal;
 use rustix::io::Errno;
 use rustix::net::{SocketAddrUnix, connect};
 
@@ -124,7 +124,7 @@ fn own(setting: &Setting) -> io::Result<UnixStream> {
         drop(postrider_mailbox::lmtp::serve(theirs, |recipient| {
             let is_own = recipient.login.eq_ignore_ascii_case(&caller.login);
             let home = caller.home.as_deref().filter(|_| is_own);
-            home.map(|home| Mailbox::new(&setting, &caller.login, home)).ok_or_else(|| {
+            home.map(|home| setting.mailbox(&caller.login, home)).ok_or_else(|| {
                 let text = format!("<{}> has no mailbox that {} may write to", recipient.address, caller.login);
                 Refusal::new("550 5.1.1", text)
             })

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use postrider_mailstore::Format;
 use proptest::prelude::*;
-
-use crate::setting::Setting;
 
 use super::*;
 
@@ -43,7 +42,7 @@ impl Home {
     fn say(&self, octets: &[u8], step: usize) -> (String, io::Result<()>) {
         let mut stream = Stream(octets, Vec::new(), step);
         let done = serve(Both(&mut stream), |recipient| match recipient.login.as_str() {
-            "her" => Ok(Mailbox::new(&Setting::parse("maildir:~/Maildir").unwrap(), "her", self.0.path())),
+            "her" => Ok(Mailbox::new(Format::Maildir, self.0.path().join("Maildir"), None)),
             _ => Err(Refusal::new("450 4.3.0", "nobody")),
         });
         (String::from_utf8(stream.1).unwrap(), done)

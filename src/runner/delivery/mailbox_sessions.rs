@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use postrider_mailbox::Recipient;
+use postrider_mailstore::Recipient;
 
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;

@@ -12,11 +12,10 @@ use rustix::process::geteuid;
 use crate::content::{Format, Lines};
 use crate::maildir::Maildir;
 use crate::mbox::{Mbox, separator};
-use crate::setting::Setting;
 use crate::{Recipient, Refusal, cannot};
 
 /// So much is held before it is written.
-pub(crate) const CHUNK: usize = 64 * 1024;
+pub const CHUNK: usize = 64 * 1024;
 
 /// Where a recipient's mail is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +40,10 @@ pub struct Envelope<'a> {
 }
 
 impl Mailbox {
-    /// The mailbox of one user, as the setting says.
+    /// The mailbox that lies there; with the home that it lies below, which must then be there and the user's.
     #[must_use]
-    pub fn new(setting: &Setting, login: &str, home: &Path) -> Self {
-        let below = setting.is_below_home().then(|| home.to_owned());
-        Self { format: setting.format, path: setting.path(login, home), home: below }
+    pub fn new(format: Format, path: PathBuf, home: Option<PathBuf>) -> Self {
+        Self { format, path, home }
     }
 
     /// Begins a delivery, with the rights of the process: they should be the user's.

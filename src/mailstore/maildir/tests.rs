@@ -2,9 +2,8 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::Recipient;
 use crate::mailbox::Mailbox;
-use crate::setting::Setting;
+use crate::{Format, Recipient};
 
 use super::*;
 
@@ -16,7 +15,7 @@ fn home() -> tempfile::TempDir {
 
 fn deliver(home: &Path, address: &str, id: Option<&str>, text: &[u8]) -> Result<(), Refusal> {
     let recipient = Recipient::parse(address).unwrap();
-    let mailbox = Mailbox::new(&Setting::parse("maildir:~/Maildir").unwrap(), "her", home);
+    let mailbox = Mailbox::new(Format::Maildir, home.join("Maildir"), Some(home.to_owned()));
     let mut delivery = mailbox.begin(&Envelope { sender: "a@b", id, size: 0, recipient: &recipient })?;
     text.split_inclusive(|octet| *octet == b'\n').try_for_each(|line| delivery.pass(line))?;
     delivery.finish()
@@ -154,7 +153,7 @@ fn a_home_that_is_not_there_or_is_empty_defers() {
 fn what_is_given_up_leaves_nothing() {
     let home = home();
     let recipient = Recipient::parse("her@h").unwrap();
-    let mailbox = Mailbox::new(&Setting::parse("maildir:~/Maildir").unwrap(), "her", home.path());
+    let mailbox = Mailbox::new(Format::Maildir, home.path().join("Maildir"), Some(home.path().to_owned()));
     let mut delivery = mailbox.begin(&Envelope { sender: "", id: None, size: 0, recipient: &recipient }).unwrap();
     (0..9).for_each(|_| delivery.pass(&vec![b'x'; 60_000]).unwrap());
     assert_eq!(names(home.path(), "Maildir/tmp").len(), 1);

@@ -5,9 +5,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 
 use rustix::fs::{flock, mkfifoat};
 
-use crate::Recipient;
 use crate::mailbox::{Delivery, Envelope, Mailbox};
-use crate::setting::Setting;
+use crate::{Format, Recipient};
 
 use super::*;
 
@@ -20,8 +19,7 @@ fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
 
 fn begin(mbox: &Path) -> Result<Delivery, Refusal> {
     let recipient = Recipient::parse("her@h").unwrap();
-    let setting = Setting::parse(&format!("mbox:{}", mbox.display())).unwrap();
-    Mailbox::new(&setting, "her", Path::new("/")).begin(&Envelope {
+    Mailbox::new(Format::Mbox, mbox.to_owned(), None).begin(&Envelope {
         sender: "a@b",
         id: None,
         size: 0,
