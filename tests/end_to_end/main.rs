@@ -47,6 +47,7 @@ mod deliver {
     mod held_lists;
     mod login_words;
     mod mailbox_schedule;
+    mod mailbox_servers;
     mod mailboxes;
     mod many_recipients;
     mod mechanisms;

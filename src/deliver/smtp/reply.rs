@@ -132,9 +132,12 @@ impl Gathered {
     #[must_use]
     pub fn reply(&self) -> Reply {
         let code = self.code.unwrap_or(0);
-        let enhanced = self.lines.first().and_then(|line| enhanced_of(line, code));
+        let enhanced_in = |line: Option<&String>| line.and_then(|line| enhanced_of(line, code));
+        let first = enhanced_in(self.lines.first());
+        // Cyrus has it on the last line alone.
+        let enhanced = first.or_else(|| enhanced_in(self.lines.last()));
         // Servers repeat the enhanced code on every line; once is enough for display.
-        let repeated = enhanced.map(|e| format!("{e} "));
+        let repeated = first.map(|e| format!("{e} "));
         let mut text = String::new();
         for (at, line) in self.lines.iter().enumerate() {
             let line = match &repeated {

@@ -54,6 +54,10 @@ fn what_is_no_reply_is_named() {
 fn an_enhanced_code_counts_only_in_its_class() {
     let enhanced = |line: &[u8]| read(&[line]).ok().flatten().and_then(|r| r.enhanced).map(|e| e.to_string());
     assert_eq!(enhanced(b"550 5.1.1 gone"), Some("5.1.1".into()));
+    let of_several = |lines: &[&[u8]]| read(lines).ok().flatten().and_then(|r| r.enhanced).map(|e| e.to_string());
+    assert_eq!(of_several(&[b"550-unknown", b"550-4.4.4 x", b"550 5.1.1 User unknown"]), Some("5.1.1".into()));
+    assert_eq!(of_several(&[b"550-5.7.1 no", b"550 5.1.1 User unknown"]), Some("5.7.1".into()));
+    assert_eq!(of_several(&[b"550-unknown", b"550-5.1.1 x", b"550 User unknown"]), None);
     assert_eq!(enhanced(b"550 4.1.1 gone"), None);
     assert_eq!(enhanced(b"250 2.0.0"), Some("2.0.0".into()));
     assert_eq!(enhanced(b"354 2.0.0"), None);
