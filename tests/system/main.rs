@@ -23,6 +23,7 @@ mod mailbox {
     mod delivered;
     mod identity;
     mod kills;
+    mod locks;
     mod parallel;
     mod quota;
     mod readers;

@@ -16,24 +16,31 @@ const READERS: [&str; 7] = ["python3", "mutt", "s-nail", "bsd-mailx", "doveadm",
 /// Where the package of mailutils is unpacked, which would change what `mail` is; `.ci/run` does it.
 const MAILUTILS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/mailutils");
 
-const NEW_MAILDIR: &str = "mkdir -p ~/out/tmp ~/out/new ~/out/cur";
+pub const NEW_MAILDIR: &str = "mkdir -p ~/out/tmp ~/out/new ~/out/cur";
 
 /// What copies all messages of one mailbox into another with its library.
-const MOVEMAIL: &str = "LD_LIBRARY_PATH=$(echo /run/mailutils/usr/lib/*-linux-gnu) exec /run/mailutils/usr/bin/movemail.mailutils --preserve";
+pub const MOVEMAIL: &str = "LD_LIBRARY_PATH=$(echo /run/mailutils/usr/lib/*-linux-gnu) exec /run/mailutils/usr/bin/movemail.mailutils --preserve";
 
 fn can_run() -> bool {
+    can_run_with(&READERS) && has_mailutils()
+}
+
+pub fn has_mailutils() -> bool {
     let is_there = Path::new(MAILUTILS).join("usr/bin/movemail.mailutils").exists();
-    can_run_with(&READERS)
-        && (is_there || skip("mailutils is not unpacked below target/peers/mailutils; .ci/run shows how"))
+    is_there || skip("mailutils is not unpacked below target/peers/mailutils; .ci/run shows how")
 }
 
 /// A machine with these mailboxes and all readers.
 fn machine_with_readers(mailbox: &str) -> Machine {
     let machine = machine(mailbox);
-    let copied = Command::new("cp").args(["-r", MAILUTILS]).arg(machine.path("/run/mailutils")).status();
-    assert!(copied.unwrap().success());
+    add_mailutils(&machine);
     fs::write(machine.path("/run/muttrc"), MUTT).unwrap();
     machine
+}
+
+pub fn add_mailutils(machine: &Machine) {
+    let copied = Command::new("cp").args(["-r", MAILUTILS]).arg(machine.path("/run/mailutils")).status();
+    assert!(copied.unwrap().success());
 }
 
 /// Digests of what a reader has copied.
