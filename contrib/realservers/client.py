@@ -44,7 +44,8 @@ class Client:
             account += f'\nusername = "{server.login}"\npassword = {{ file = "secret" }}'
         self.config = self.folder / "config.toml"
         names = {"folder": self.folder, "owner": OWNER, "port": PORT, "certificate": certificate_of(server), "account": account}
-        self.config.write_text(CONFIG.format(**names))
+        self.config.write_text(server.configuration(self.folder) or CONFIG.format(**names))
+        self.account = server.account
         (self.folder / "secret").write_text(f"{password}\n")
         for file in [self.config, self.folder / "secret"]:
             file.chmod(0o600)
@@ -131,5 +132,5 @@ class Client:
 
     def accounts(self):
         """What the log says of the account: ("fatal" or "warning", reason) in order, without repetitions."""
-        lines = re.findall(r"(fatal|warning): account real(?: needs attention)?: (.*?)(?:next try in \d+ s)?\n", self.log)
+        lines = re.findall(rf"(fatal|warning): account {self.account}(?: needs attention)?: (.*?)(?:next try in \d+ s)?\n", self.log)
         return list(dict.fromkeys(lines))

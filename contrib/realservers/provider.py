@@ -1,12 +1,13 @@
 """What all servers have in common: the domain, the login, the people with a mailbox, the certificate, and the files in which a server
 keeps what it delivers, one file for each copy, named after the recipient."""
 
-import pathlib
 import re
 import shutil
 import socket
 import subprocess
 import time
+
+import content
 
 DOMAIN = "provider.example"
 OWNER = f"alice@{DOMAIN}"
@@ -33,6 +34,28 @@ class Keeping:
 
     # Whether what arrives is as it was sent; a server that rewrites it has this set to what it rewrites.
     rewrites = ""
+    # What the log calls the account that sends to it.
+    account = "real"
+    # Whether it takes mail for mailboxes of the client's own machine.
+    is_local = False
+
+    def configuration(self, _folder):
+        """The client's configuration, where it is not the one for a provider."""
+        return None
+
+    def copies(self):
+        """What is in the mailboxes: (recipient's local part, mark) to the copies. Only messages of ours have a mark."""
+        found = {}
+        # A hidden one is still being written.
+        for file in self.keep.glob("[!.]*"):
+            message = file.read_bytes()
+            if mark := mark_of(message):
+                found.setdefault((file.name.split(",")[0].split("@")[0], mark), []).append(message)
+        return found
+
+    def difference(self, sent, arrived):
+        """How a copy differs from the message; empty where it does not in what it means."""
+        return content.difference(sent, arrived)
 
     def forget(self):
         for file in self.keep.glob("[!.]*"):
@@ -142,6 +165,12 @@ def certificate(folder):
     (folder / "key.pem").chmod(0o644)
 
 
+def mark_of(message):
+    header = re.split(rb"\r?\n\r?\n", message, maxsplit=1)[0]
+    mark = re.search(rb"(?mi)^X-Mark: ([a-z0-9.-]+)", header)
+    return mark.group(1).decode() if mark else None
+
+
 def certificate_of(server):
     return (server.root / "etc/provider" if isinstance(server, Debian) else server.state) / "cert.pem"
 
@@ -160,17 +189,3 @@ def wait_for_greeting(server, port):
         time.sleep(0.1)
     text = server.log.read_text(errors="replace")[-3000:] if server.log.exists() else "no log"
     raise SystemExit(f"{server.title} does not greet on port {port}:\n{text}")
-
-
-def copies(server):
-    """What is in the mailboxes: (recipient's local part, mark) to the copies. Only messages of ours have a mark."""
-    found = {}
-    # A hidden one is still being written.
-    for file in pathlib.Path(server.keep).glob("[!.]*"):
-        content = file.read_bytes()
-        header = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
-        mark = re.search(rb"(?mi)^X-Mark: ([a-z0-9.-]+)", header)
-        if mark:
-            key = (file.name.split(",")[0].split("@")[0], mark.group(1).decode())
-            found.setdefault(key, []).append(content)
-    return found

@@ -3,8 +3,7 @@
 import re
 import time
 
-from content import difference
-from provider import DOMAIN, MAILBOXES, copies
+from provider import DOMAIN, MAILBOXES
 
 ORDER = ["delivered", "bounced", "failed", "queued", "unknown", "refused by sendmail", "lost"]
 SHOWN = 12
@@ -65,7 +64,7 @@ def in_mailboxes(situation, server, outcomes, client):
     due = {key for key, (state, _) in outcomes.items() if state == "delivered" and has_mailbox(key[1])}
     due = {(address.split("@")[0], mark) for mark, address in due}
     end = time.monotonic() + 20
-    while (missing := due - set(found := copies(server))) and time.monotonic() < end:
+    while (missing := due - set(found := server.copies())) and time.monotonic() < end:
         time.sleep(0.3)
     problems = [f"delivered, but not in the mailbox: {mark} to {local}" for local, mark in sorted(missing)]
     ours = {message.mark: message.content for message in situation.messages}
@@ -74,7 +73,7 @@ def in_mailboxes(situation, server, outcomes, client):
             continue
         if len(copies_of_it) > 1:
             problems.append(f"{len(copies_of_it)} copies of {mark} for {local}")
-        changed = difference(ours[mark], copies_of_it[0])
+        changed = server.difference(ours[mark], copies_of_it[0])
         if changed and not server.rewrites:
             problems.append(f"not as it was sent: {mark} to {local}: {changed}")
         state, reason = outcomes.get((mark, f"{local}@{DOMAIN}"), ("delivered", ""))
