@@ -10,7 +10,7 @@ use crate::control::access::AccessScope;
 use crate::control::listing::Listed;
 use crate::control::loaded::Loaded;
 use crate::control::modify::Change;
-use crate::control::protocol::Response;
+use crate::control::protocol::{Detail, Response};
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
 use crate::runner::context::Context;
@@ -47,7 +47,7 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
         selection = returned_from_failed(access, &selection)?;
     }
     let mut report = FlushReport::new(&selection, arguments.detail());
-    let lock = access.flush(&selection, |response| report.show(&response))?;
+    let lock = access.flush(&selection, arguments.detail(), |response| report.show(&response))?;
     match (lock, access) {
         (Some(lock), QueueAccess::Spool(loaded)) => Ok(alone(loaded, lock, selection, report)?.end(access)),
         _ => Ok(report.end(access)),
@@ -86,7 +86,7 @@ fn alone(
     let _ = control_socket::listen(&loaded.spool, channel.sender.clone());
     let mut manager = QueueManager::new(Arc::clone(loaded), context, lock, Until::Flushed, channel);
     manager.startup_scan()?;
-    manager.flush(&AccessScope::of_spool_owner().authorise(selection), sender);
+    manager.flush(&AccessScope::of_spool_owner().authorise(selection), report.detail, sender);
     let printer = std::thread::spawn(move || {
         responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| report.show(&response));
         report
@@ -109,15 +109,6 @@ struct Sums {
     delivered: usize,
     refused: usize,
     waiting: usize,
-}
-
-/// How much a flush prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detail {
-    /// The result of each message, and the progress meanwhile.
-    Results,
-    /// The conversation with the server as well.
-    Conversation,
 }
 
 /// Prints what happens.

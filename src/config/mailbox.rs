@@ -59,7 +59,7 @@ pub fn account(server: LmtpServer) -> Account {
         max_per_minute: None,
         early_data: false,
         discard_ehlo_keywords: EhloKeywords::default(),
-        max_connections: 4,
+        max_connections: 8,
         max_messages_per_connection: 100,
         allow_plaintext: false,
         from: None,

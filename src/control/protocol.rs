@@ -68,6 +68,9 @@ pub enum Request {
         /// Which.
         #[serde(flatten)]
         selection: Selection,
+        /// How much is reported.
+        #[serde(default)]
+        detail: Detail,
     },
     /// Change these.
     Change {
@@ -81,6 +84,17 @@ pub enum Request {
     Active,
     /// What does the runner count?
     Metrics,
+}
+
+/// What a flush reports. Thousands of messages have ten times as many steps, which nobody should write and read for nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detail {
+    /// The result of each message.
+    Results,
+    /// The conversation with the server as well.
+    #[default]
+    Conversation,
 }
 
 /// A line of a response.

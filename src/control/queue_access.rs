@@ -20,7 +20,7 @@ use super::loaded::Loaded;
 use super::message_detail::{MessageDetail, Part};
 use super::message_ids::{self, Place};
 use super::modify::{AuthorisedChange, Change};
-use super::protocol::{Request, Response};
+use super::protocol::{Detail, Request, Response};
 use super::report::Report;
 use super::runner_health;
 use super::selection::Selection;
@@ -240,9 +240,10 @@ impl QueueAccess {
     pub fn flush(
         &self,
         selection: &Selection,
+        detail: Detail,
         mut see: impl FnMut(Response),
     ) -> Result<Option<RunnerLock>, AccessError> {
-        self.ask(&Request::Flush { selection: selection.clone() }, &mut see)
+        self.ask(&Request::Flush { selection: selection.clone(), detail }, &mut see)
     }
 
     /// Asks the runner there is; the lock where there is none.

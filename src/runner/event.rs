@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::result::AttemptResult;
 use crate::control::access::AuthorisedSelection;
 use crate::control::modify::AuthorisedChange;
-use crate::control::protocol::Response;
+use crate::control::protocol::{Detail, Response};
 use crate::control::report::Level;
 use crate::spool::account_health::Trouble;
 use crate::spool::{MessageId, SpoolError};
@@ -39,6 +39,8 @@ pub enum Event {
     Flush {
         /// Which messages.
         selection: AuthorisedSelection,
+        /// How much is reported.
+        detail: Detail,
         /// To the requester.
         responses: Sender<Response>,
     },

@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::config::Config;
 use crate::control::error::AccessError;
 use crate::control::listing::Listed;
+use crate::control::protocol::Detail;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
 use crate::spool::MessageId;
@@ -20,7 +21,7 @@ pub(super) fn flush(access: &QueueAccess, tests: &[Test], show: Show) -> Result<
         return Ok(Exit::Ok);
     }
     let Some(config) = access.config() else {
-        access.flush(&Selection::of_ids(ids), |_| {})?;
+        access.flush(&Selection::of_ids(ids), Detail::Results, |_| {})?;
         return Ok(Exit::Ok);
     };
     match start_runner::flush_and_wait(config, &ids, show) {

@@ -9,7 +9,7 @@ use crate::control::listing::{Item, ItemRecipient, Totals};
 use crate::control::message_detail::{JournalNote, Part};
 use crate::control::message_ids::Place;
 use crate::control::modify::Change;
-use crate::control::protocol::{Greeting, Request, Response};
+use crate::control::protocol::{Detail, Greeting, Request, Response};
 use crate::control::report::{self, Figures, Reason, Report};
 use crate::control::selection::Selection;
 use crate::control::verify::Verify;
@@ -296,7 +296,7 @@ fn requests() -> Vec<Request> {
         Request::Status,
         Request::Verify(Verify { sender: Sender::Login, recipients: Vec::new(), envid: None }),
         Request::Hello,
-        Request::Flush { selection: all() },
+        Request::Flush { selection: all(), detail: Detail::Results },
         Request::Change { change: Change::Hold, selection: all() },
         Request::Active,
         Request::Metrics,

@@ -78,7 +78,9 @@ fn answer(mut stream: &UnixStream, events: &Sender<Event>) -> io::Result<()> {
 fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused> {
     let scope = AccessScope::of_spool_owner();
     match request {
-        Request::Flush { selection } => Ok(Event::Flush { selection: scope.authorise(selection), responses }),
+        Request::Flush { selection, detail } => {
+            Ok(Event::Flush { selection: scope.authorise(selection), detail, responses })
+        }
         Request::Change { change, selection } => {
             Ok(Event::Change { change: AuthorisedChange::new(&scope, change, selection)?, responses })
         }

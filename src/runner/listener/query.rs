@@ -90,10 +90,10 @@ impl QueryHandler<'_> {
             Request::Status => self.status(),
             Request::Verify(verify) => self.verify(&verify),
             Request::Hello => self.hello(),
-            Request::Flush { selection } => {
+            Request::Flush { selection, detail } => {
                 let selection = self.scope.authorise(selection);
                 let selection = self.own(selection, modify::queued, AuthorisedSelection::narrowed_to)?;
-                self.ask_loop(selection.map(|selection| |responses| Event::Flush { selection, responses }), out)
+                self.ask_loop(selection.map(|selection| |responses| Event::Flush { selection, detail, responses }), out)
             }
             Request::Change { change, selection } => {
                 let change = AuthorisedChange::new(&self.scope, change, selection)?;

@@ -26,7 +26,7 @@ use super::watchers::FileWatcher;
 use super::workers::Workers;
 use crate::control::access::AuthorisedSelection;
 use crate::control::loaded::Loaded;
-use crate::control::protocol::Response;
+use crate::control::protocol::{Detail, Response};
 use crate::log;
 use crate::runner::alarm_thread::AlarmThread;
 use crate::runner::context::Context;
@@ -80,8 +80,8 @@ impl QueueManager {
     }
 
     /// Attempts these messages now and reports each result to `responses`.
-    pub fn flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
-        self.queue.flush(selection, responses);
+    pub fn flush(&mut self, selection: &AuthorisedSelection, detail: Detail, responses: Sender<Response>) {
+        self.queue.flush(selection, detail, responses);
     }
 
     /// Removes what earlier runners left, loads the queue, and opens the intake.
@@ -226,7 +226,7 @@ impl QueueManager {
             Event::Reload => queue.reload(),
             Event::Stop => self.gate.stop(),
             Event::Worker(event) => self.on_worker_event(event),
-            Event::Flush { selection, responses } => queue.on_flush(&selection, responses),
+            Event::Flush { selection, detail, responses } => queue.on_flush(&selection, detail, responses),
             Event::Change { change, responses } => queue.modify(&change, &responses),
             Event::Looked { metrics, level } => {
                 queue.metrics.looked(metrics);

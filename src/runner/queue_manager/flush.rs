@@ -11,12 +11,12 @@ use std::sync::mpsc::Sender;
 use super::state::{QueueState, Until};
 use crate::config::mailbox::shown_account;
 use crate::control::access::AuthorisedSelection;
-use crate::control::protocol::Response;
+use crate::control::protocol::{Detail, Response};
 use crate::spool::MessageId;
 
 impl QueueState {
     /// Handles a flush request, with the queue and the configuration as they are now.
-    pub(super) fn on_flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
+    pub(super) fn on_flush(&mut self, selection: &AuthorisedSelection, detail: Detail, responses: Sender<Response>) {
         self.metrics.flushed();
         if selection.scope().is_everything() {
             self.reload_if_changed();
@@ -25,11 +25,11 @@ impl QueueState {
             // A user names messages. The whole queue is not scanned for one user.
             selection.asked().ids.iter().for_each(|id| self.load(id.clone()));
         }
-        self.flush(selection, responses);
+        self.flush(selection, detail, responses);
     }
 
     /// Makes these messages due now and reports each result to `responses`.
-    pub(super) fn flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
+    pub(super) fn flush(&mut self, selection: &AuthorisedSelection, detail: Detail, responses: Sender<Response>) {
         let now = self.now();
         self.loaded.refresh();
         if selection.scope().is_everything() && self.until != Until::Flushed {
@@ -55,7 +55,7 @@ impl QueueState {
         // The requester may be gone.
         let _ = responses.send(Response::Asked { messages: selected.len() });
         // Only requesters that may see all mail get the session's steps. For others they would pile up unread.
-        if selection.scope().is_everything() {
+        if selection.scope().is_everything() && detail == Detail::Conversation {
             self.watchers.add(selected.clone(), responses.clone());
         }
         // Added before any report below, because a report reaches only the requests that already wait for the message.

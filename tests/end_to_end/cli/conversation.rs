@@ -2,6 +2,8 @@
 //! the messages that they are about.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use serde_json::json;
@@ -93,4 +95,23 @@ fn a_flush_shows_only_the_sessions_of_its_own_messages() {
     });
     assert!(told.contains("> RCPT TO:<bob@away.example>") && told.contains("1 delivered"), "{told}");
     assert!(!told.contains("carol") && !told.contains("dave"), "{told}");
+}
+
+#[test]
+fn who_asks_for_results_alone_is_sent_no_conversation() {
+    for (detail, steps) in [("results", false), ("conversation", true)] {
+        let isp = Provider::setup().rule(on(Verb::Rcpt).once().reply("450 4.2.0 later")).start();
+        let world = World::at_home(&isp);
+        let _runner = world.runner();
+        world.send_to(&["bob@away.example"]).code(0);
+        wait_for("the message to wait", || {
+            world.queue_json().iter().any(|message| message["queue_name"] == "deferred")
+        });
+        let mut socket = UnixStream::connect(world.path("spool/control")).unwrap();
+        writeln!(socket, "{}", json!({ "v": 1, "verb": "flush", "detail": detail })).unwrap();
+        let mut told = String::new();
+        socket.read_to_string(&mut told).unwrap();
+        assert!(told.contains(r#""event":"result""#), "{told}");
+        assert_eq!(told.contains(r#""event":"step""#), steps, "{told}");
+    }
 }
