@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use support::provider::Provider;
 use support::wait::wait_for;
@@ -33,14 +34,22 @@ fn mail_between_users_and_of_cron_to_root_is_in_their_mailboxes_and_with_no_prov
     let machine = machine(&isp, "maildir:~/Maildir");
     let _listener = Listener::start(&machine);
     let _runner = Runner::start(&machine);
-    machine.sh("his", "sendmail her+Lists her root friend@away.example", b"Subject: hello\n\nFrom him\n").good();
+    machine
+        .sh("his", "sendmail her+Lists her her+INBOX.x root friend@away.example", b"Subject: hello\n\nFrom him\n")
+        .good();
     let new = |folder: &str| files(&machine, &format!("/home/her/Maildir/{folder}"));
-    wait_for("all of it", || new("new").len() == 1 && new(".lists/new").len() == 1 && isp.received() == 1);
+    wait_for("all of it", || new("new").len() == 2 && new(".lists/new").len() == 1 && isp.received() == 1);
     wait_for("root's mail", || {
         fs::read_to_string(machine.path("/var/mail/root")).is_ok_and(|text| text.contains("\n>From him\n"))
     });
-    let file = &new("new")[0];
-    let text = fs::read_to_string(file).unwrap();
+    // An extension of which a server would make an odd tree has no folder.
+    let folders = files(&machine, "/home/her/Maildir").len();
+    assert_eq!(folders, 4, "tmp, new, cur and .lists");
+    let all = new("new");
+    let text_of = |file: &PathBuf| fs::read_to_string(file).unwrap();
+    let file =
+        all.iter().find(|file| text_of(file).contains("\nDelivered-To: her@")).expect("one without an extension");
+    let text = text_of(file);
     assert_eq!(fs::metadata(file).unwrap().uid(), HER);
     assert!(
         text.starts_with("Return-Path: <") && text.contains("\nDelivered-To: her@") && text.ends_with("\n\nFrom him\n"),
