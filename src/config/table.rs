@@ -21,7 +21,7 @@ pub use self::arrival::ArrivalTables;
 pub use self::cache::KeptTables;
 pub use self::include::included;
 pub use self::leaving::LeavingTables;
-pub use self::pattern::Dialect;
+pub use self::pattern::{Dialect, perl_fits};
 pub(crate) use self::text::rows_of_text;
 
 use self::content::Format;

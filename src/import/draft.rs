@@ -115,6 +115,11 @@ impl Section {
         values(self) == values(other)
     }
 
+    /// Whether this is in the value of a key, as TOML.
+    pub(crate) fn contains(&self, key: &str, part: &str) -> bool {
+        self.lines.iter().any(|line| line.key == key && line.value.contains(part))
+    }
+
     /// Whether a key has this value, as TOML.
     pub(crate) fn has(&self, key: &str, value: &str) -> bool {
         self.lines.iter().any(|line| line.key == key && line.value == value)

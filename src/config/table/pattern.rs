@@ -16,6 +16,12 @@ pub enum Dialect {
     Pcre,
 }
 
+/// Whether a pattern of Perl's is in a text; `None`: it is no pattern, or takes too long.
+#[must_use]
+pub fn perl_fits(pattern: &str, text: &str) -> Option<bool> {
+    Regex::new(pattern).ok()?.is_match(text.as_bytes()).ok()
+}
+
 /// A row that has an answer, or the one that prevents it; its line, from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {

@@ -24,14 +24,33 @@ pub enum OwnMail {
 }
 
 impl Draft {
-    /// The source has mailboxes on this machine.
+    /// The source has mailboxes on this machine, and its users' ~/.forward says where else their mail goes.
     pub(crate) fn keeps_own_mail(&mut self) {
+        self.keeps("stayed on it, or went where ~/.forward says, which is not read");
+    }
+
+    /// The source has mailboxes on this machine, and asks no ~/.forward.
+    pub(crate) fn writes_mailboxes(&mut self) {
+        self.keeps("stayed on it");
+    }
+
+    fn keeps(&mut self, how: &str) {
         self.own_mail = OwnMail::Stays;
-        self.changed(
-            "local mailboxes",
-            "mail to the users of this machine stayed on it; it now waits, unless you set mailbox = \"mbox:/var/mail/%u\", or map \
-             them to addresses in aliases",
-        );
+        let now = "it now waits, unless you set mailbox = \"mbox:/var/mail/%u\", or map them to addresses in aliases";
+        self.changed("local mailboxes", format!("mail to the users of this machine {how}; {now}"));
+    }
+
+    /// Commands that print passwords ran as whoever sent mail; the service runs them as its own user.
+    pub fn commands_run_as_service(&mut self) {
+        let with = self.accounts.iter().filter(|account| account.keys.contains("password", "{ command"));
+        let names: Vec<String> = with.map(|account| account.name.clone()).collect();
+        for name in names {
+            let how = format!(
+                "its command ran as whoever sent mail, and now runs as user postrider, with another home and environment; if \
+                 \"postrider test {name}\" cannot log in, run \"postrider password set {name}\""
+            );
+            self.changed(format!("password (account {name})"), how);
+        }
     }
 
     /// `generic` is not for mail that stays on this machine, nor for header fields of recipients unless `and` says so.

@@ -46,6 +46,7 @@ fn answers_of_exim_decide_names_logins_and_relays() {
         ("", "*.isp.example:me:x\n", "username = \"me\"", "# Not imported: password"),
         ("", "*:me:x\n", "username = \"me\"", "# Not imported: password"),
         ("", "*.other.example:me:x\n", "relay = \"[smtp.isp.example]:587\"", "username"),
+        ("", "*.other.example:me:x\n", "# Not imported: passwd.client entry for *.other.example", "username"),
         ("dc_smarthost='a.example::465'\n", "", "tls = \"implicit\"", "starttls"),
         // A bridge on this machine speaks no TLS.
         ("dc_smarthost='127.0.0.1::1025'\n", "*:me:x\n", "allow_plaintext = true", "starttls"),
@@ -86,5 +87,127 @@ fn an_exim_that_receives_mail_is_known() {
         let (_, draft, text) = translated(Program::Exim, "/c", &files(&conf, ""));
         assert_eq!(draft.serves.is_empty(), serves.is_empty(), "{:?}\n{text}", draft.serves);
         assert!(draft.serves.iter().all(|how| how.contains(serves)), "{:?}", draft.serves);
+    }
+}
+
+#[test]
+fn the_first_entry_of_passwd_client_for_the_host_is_the_login() {
+    for (passwords, login) in [
+        ("^smtp\\.isp\\.(net|example)$:me@isp.example:pw1\n*:other@x:pw2\n", Some(("me@isp.example", "pw1"))),
+        ("^SMTP[0-9]*\\.isp:me:pw1\n*:other@x:pw2\n", Some(("me", "pw1"))),
+        ("^mail\\.isp:me:pw1\n*:other:p:w\n", Some(("other", "p:w"))),
+        ("*:other:pw2\n^smtp:me:pw1\n", Some(("other", "pw2"))),
+        ("\"^(?:smtp|mail)\\\\.isp\":me:pw1\n*:other:pw2\n", Some(("me", "pw1"))),
+        // Not a pattern, and what Exim only knows itself.
+        ("^smtp(:me:pw1\n*:other:pw2\n", None),
+        ("!other.example:me:pw1\n*:other:pw2\n", None),
+        ("lsearch;/x:me:pw1\n*:other:pw2\n", None),
+        ("smtp.isp.example me:secret\n", Some(("me", "secret"))),
+        ("smtp.isp.example\tme:a b\n", Some(("me", "a b"))),
+        ("smtp.isp.example : me:secret \n", Some(("me", "secret"))),
+        ("\"smtp.isp.example\": me:secret\n", Some(("me", "secret"))),
+        ("smtp.isp.example:\n  me:secret\n", Some(("me", "secret"))),
+        ("smtp.isp.example:me:se\n# comment\n\n   cret\n", Some(("me", "se cret"))),
+        ("  smtp.isp.example:me:secret\n", None),
+        ("smtp.isp.example\n", None),
+    ] {
+        let conf = format!("dc_eximconfig_configtype='smarthost'\n{BOX}");
+        let (config, draft, text) = translated(Program::Exim, "/c", &files(&conf, passwords));
+        let user = config.accounts[0].username.as_deref();
+        assert_eq!(user, login.map(|(user, _)| user), "{passwords}\n{text}");
+        let secret = secrets(&draft).first().map(|(_, secret)| *secret);
+        assert_eq!(secret, login.map(|(_, secret)| secret), "{passwords}");
+        let is_told = text.contains("# Not imported: passwd.client entry");
+        assert_eq!(is_told, login.is_none() && passwords.contains(";\n") | passwords.contains("*:"), "{text}");
+    }
+}
+
+#[test]
+fn entries_of_email_addresses_are_those_of_lsearch() {
+    for (addresses, has, has_not) in [
+        ("alice me-alice@isp.example\n", "\"alice\" = \"me-alice@isp.example\"", "# Not"),
+        ("alice  :   me@isp.example\n", "\"alice\" = \"me@isp.example\"", "# Not"),
+        ("\"root\": me@isp.example\n", "\"root\" = \"me@isp.example\"", "\\"),
+        ("alice:\n\tme@isp.example\n", "\"alice\" = \"me@isp.example\"", "# Not"),
+        ("alice: me\n", "# Not imported: /etc/email-addresses entry for alice", "generic"),
+        ("alice@box.home.lan: me@isp.example\n", "# No effect: /etc/email-addresses entry for alice@", "generic"),
+    ] {
+        let conf = format!("dc_eximconfig_configtype='smarthost'\n{BOX}");
+        let mut files = files(&conf, "");
+        files[2].1 = addresses;
+        case(Program::Exim, &files, &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn the_mail_name_completes_addresses_and_is_no_domain_of_the_machine() {
+    for (conf, has, has_not) in [
+        ("", "own_domains = [\"box.home.lan\", \"localhost\"]", "own_domains = [\"isp.example"),
+        ("", "origin = \"isp.example\"", "\"@"),
+        (
+            "dc_other_hostnames='isp.example'\n",
+            "own_domains = [\"box.home.lan\", \"localhost\", \"isp.example\"]",
+            "# Not",
+        ),
+        ("dc_other_hostnames=''\n", "own_domains = [\"box.home.lan\", \"localhost\"]", "# Not"),
+        // All of them are rewritten.
+        (
+            "dc_other_hostnames='nas.home.lan'\ndc_readhost='me.example'\ndc_hide_mailname='true'\n",
+            "\"@isp.example\" = \"@me.example\", \"@box.home.lan\" = \"@me.example\", \"@localhost\" = \"@me.example\", \
+             \"@nas.home.lan\" = \"@me.example\"",
+            "# Not",
+        ),
+    ] {
+        let conf = format!("dc_eximconfig_configtype='smarthost'\n{BOX}{conf}");
+        let mut files = files(&conf, "");
+        files[3].1 = "isp.example  # the provider\n";
+        case(Program::Exim, &files, &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn a_smarthost_of_exim_is_written_as_its_manual_says() {
+    for (smarthost, relay) in [
+        ("host.domain.example", "\"[host.domain.example]:25\""),
+        ("host.domain.example::587", "\"[host.domain.example]:587\""),
+        ("192.168.2.4", "\"[192.168.2.4]:25\""),
+        ("192.168.2.4::587", "\"[192.168.2.4]:587\""),
+        ("[192.168.2.4]::587", "\"[192.168.2.4]:587\""),
+        ("2001::0db8::f::4::::2", "\"[2001:0db8:f:4::2]:25\""),
+        ("[2001::0db8::f::4::::2]::587", "\"[2001:0db8:f:4::2]:587\""),
+        ("[2001:db8::25]::587", "\"[2001:db8::25]:587\""),
+        ("2001:db8::25", "\"[2001:db8::25]:25\""),
+        ("a.example::587 : b.example::587", "[\"[a.example]:587\", \"[b.example]:587\"]"),
+        ("a.example::587;[2001::db8::::25]::587", "[\"[a.example]:587\", \"[2001:db8::25]:587\"]"),
+    ] {
+        let conf = format!("dc_eximconfig_configtype='smarthost'\n{BOX}dc_smarthost='{smarthost}'\n");
+        case(Program::Exim, &files(&conf, ""), &[&format!("relay = {relay}")], &[]);
+    }
+}
+
+#[test]
+fn what_is_added_to_the_answers_of_exim_is_named() {
+    let conf = format!("dc_eximconfig_configtype='smarthost'\n{BOX}");
+    let split = format!("{conf}dc_use_split_config='true'\n");
+    let macros = "REMOTE_SMTP_SMARTHOST_PROTOCOL = smtps\nMAIN_TLS_ENABLE = true\n";
+    for (conf, name, text, has, serves) in [
+        (&conf, "exim4.conf", "begin routers\n", "# Changed: exim4.conf: Exim used it", true),
+        (
+            &conf,
+            "exim4.conf.localmacros",
+            macros,
+            "# Changed: exim4.conf.localmacros: its REMOTE_SMTP_SMARTHOST_PROTOCOL",
+            false,
+        ),
+        (&conf, "exim4.conf.localmacros", macros, "# No effect: exim4.conf.localmacros: MAIN_TLS_ENABLE", false),
+        (&split, "conf.d/main/000_localmacros", macros, "# Changed: conf.d/main/000_localmacros", false),
+        (&conf, "hubbed_hosts", "kid.example: mx.kid.example\n", "# Not imported: hubbed_hosts entry", false),
+    ] {
+        let path = format!("/c/{name}");
+        let mut files = files(conf, "").to_vec();
+        files.push((&path, text));
+        let (_, draft, text) = translated(Program::Exim, "/c", &files);
+        assert!(text.contains(has), "{has}\n{text}");
+        assert_eq!(!draft.serves.is_empty(), serves, "{name}: {:?}", draft.serves);
     }
 }

@@ -168,3 +168,24 @@ fn a_value_that_nothing_can_use_is_named_with_its_line_and_the_rest_goes_on() {
     ran.says("rc:2").says("no account that postrider can use");
     assert!(!alone.path("moved").exists());
 }
+
+#[test]
+fn a_program_as_the_source_becomes_no_configuration() {
+    for program in ["ssmtp", "msmtp", "dma", "exim"] {
+        let world = world(&[("binary", b"\x7fELF\x02\0\0mailhub=x\nhost a.example\n")]);
+        import(&world, program, "binary").code(66).says("it is not a text file: it has NUL bytes");
+        assert!(!world.path("moved").exists());
+    }
+}
+
+#[test]
+fn an_exim_with_a_configuration_of_its_owners_is_not_taken_for_the_answers_of_debconf() {
+    let answers = b"dc_eximconfig_configtype='satellite'\ndc_smarthost='127.0.0.1::2525'\n";
+    let world = world(&[("e/update-exim4.conf.conf", answers), ("e/exim4.conf", b"begin routers\n")]);
+    import(&world, "exim", "e").code(78).says("e/exim4.conf, which is not read").says("--send-only");
+    assert!(!world.path("moved").exists());
+    let (source, output) = (world.path("e"), world.path("moved"));
+    let (source, output) = (source.to_str().unwrap(), output.to_str().unwrap());
+    let ran = world.postrider(&["import", "exim", "--send-only", "--source", source, "--output", output]);
+    assert!(first_heap(&ran).trim_start().starts_with("- exim4.conf: "), "{}", ran.stdout);
+}

@@ -98,23 +98,47 @@ fn mail_of_exim_goes_out_as_before() {
         mkdir -p /var/spool/exim4/input /var/spool/exim4/db /var/spool/exim4/msglog /var/log/exim4 /var/lib/exim4\n\
         chown -R Debian-exim:Debian-exim /var/spool/exim4 /var/log/exim4\n\
         chgrp Debian-exim /etc/exim4/passwd.client; chmod 640 /etc/exim4/passwd.client\nupdate-exim4.conf";
-    for (conf, addresses) in [
-        ("dc_eximconfig_configtype='smarthost'\ndc_readhost='isp.example'\ndc_hide_mailname='true'\n", ""),
+    let usual_name = "homebox.home.lan\n";
+    let usual_password = "# host:login:password\nsmtp.isp.example:me@isp.example:p:w 1\n";
+    for (conf, addresses, passwords, mailname) in [
+        (
+            "dc_eximconfig_configtype='smarthost'\ndc_readhost='isp.example'\ndc_hide_mailname='true'\n",
+            "",
+            usual_password,
+            usual_name,
+        ),
         (
             "dc_eximconfig_configtype='smarthost'\ndc_readhost=''\ndc_hide_mailname='false'\n",
             "root: me@isp.example\nalice: alice@isp.example\n",
+            usual_password,
+            usual_name,
+        ),
+        // The mail name completes addresses, and is no domain of the machine; the keys of the lookups in each of their forms.
+        (
+            "dc_eximconfig_configtype='smarthost'\n",
+            "\"root\"\n  me@isp.example\nalice alice@isp.example\n",
+            "other.example:x:y\n^smtp\\.isp\\.(net|example)$ me@isp.example:p:w\n  1\n*:other:pw2\n",
+            "isp.example\n",
         ),
         (
             "dc_eximconfig_configtype='smarthost'\ndc_readhost='isp.example'\ndc_hide_mailname='true'\n",
             "root: me@isp.example\n",
+            usual_password,
+            usual_name,
         ),
-        ("dc_eximconfig_configtype='satellite'\ndc_readhost='isp.example'\ndc_hide_mailname='true'\n", ""),
+        (
+            "dc_eximconfig_configtype='satellite'\ndc_readhost='isp.example'\ndc_hide_mailname='true'\n",
+            "",
+            usual_password,
+            usual_name,
+        ),
     ] {
         let machine = Machine::new(&isp, Some(&package));
         machine.write("/etc/exim4/update-exim4.conf.conf", &format!("{conf}{usual}"));
-        machine.write("/etc/exim4/passwd.client", "# host:login:password\nsmtp.isp.example:me@isp.example:p:w 1\n");
+        machine.write("/etc/exim4/passwd.client", passwords);
+        machine.write("/etc/mailname", mailname);
         machine.write("/etc/email-addresses", addresses);
-        machine.ok("chmod 644 /etc/email-addresses /etc/exim4/update-exim4.conf.conf", "");
+        machine.ok("chmod 644 /etc/mailname /etc/email-addresses /etc/exim4/update-exim4.conf.conf", "");
         machine.ok(prepare, "");
         machine.import("exim", "");
         machine.same(&isp, &format!("{conf}{addresses}"), "exim4", Compared::Sender, &CALLS);
