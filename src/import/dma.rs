@@ -131,12 +131,19 @@ fn local_mail(context: &ImportContext<'_>, settings: &mut Settings, draft: &mut 
         draft.top.list("own_domains", &[], "NULLCLIENT: all mail goes to the relay, also that for this machine");
         return;
     }
-    draft.keeps_own_mail();
     let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
-    let Ok(text) = (context.read)(Path::new(&aliases)) else { return };
-    let others = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == "*");
+    let text = (context.read)(Path::new(&aliases));
+    let others = text.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once(':'));
+    let others = others.filter(|(name, _)| name.trim() == "*").map(|(_, values)| values.to_owned()).next();
+    // With an address elsewhere for everybody, nothing stays.
+    if !others.as_ref().is_some_and(|values| values.split(',').all(|value| value.contains('@'))) {
+        draft.writes_mailboxes();
+    }
+    if text.is_err() {
+        return;
+    }
     let mut sources = vec![aliases];
-    sources.extend(others.map(|(_, values)| format!("static:{}", values.trim())));
+    sources.extend(others.map(|values| format!("static:{}", values.trim())));
     let comment = if sources.len() > 1 { "ALIASES; the last is their entry *" } else { "ALIASES" };
     draft.top.list("aliases", &sources, comment);
 }

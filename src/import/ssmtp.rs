@@ -44,7 +44,11 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
         draft.top.text("postmaster", &root, "root");
         draft.changed("root", "only mail to root goes there; ssmtp sent mail to all system users there");
     }
-    if !yes(take("fromlineoverride")) {
+    if yes(take("fromlineoverride")) {
+        let how = "a From field that a program writes was the envelope sender as well; that is now the sender given with -f, or the \
+                   login, and `generic` decides what it becomes. Where the relay accepts one sender only, set `from` in the account";
+        draft.changed("FromLineOverride", how);
+    } else {
         draft.changed("FromLineOverride", "a From field is sent as the program writes it");
     }
     // It concerns ssmtp's own log.
@@ -58,7 +62,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
 
 /// The relay with its login and TLS.
 fn account(take: &mut impl FnMut(&str) -> Option<String>) -> Simple {
-    let hub = take("mailhub").unwrap_or_else(|| "mail".to_owned());
+    let hub = take("mailhub").unwrap_or_else(|| "mailhub".to_owned());
     let (host, port) = host_and_port(&hub);
     Simple {
         hosts: vec![host.to_owned()],

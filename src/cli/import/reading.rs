@@ -74,6 +74,9 @@ fn text(path: &Path) -> io::Result<String> {
     }
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
+    if bytes.contains(&0) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a text file: it has NUL bytes"));
+    }
     // Some editors mark UTF-8 so; the programs that read the file stop at it, or have no such line in it.
     Ok(raw_bytes::text(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)))
 }

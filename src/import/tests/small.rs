@@ -22,6 +22,11 @@ fn the_hub_of_ssmtp_is_a_host_with_or_without_a_port() {
 }
 
 #[test]
+fn without_a_hub_ssmtp_asks_mailhub() {
+    ssmtp("root=postmaster\n", &["relay = \"[mailhub]:25\""], &[]);
+}
+
+#[test]
 fn a_user_name_without_a_password_stays() {
     let asks = "run \"postrider password set isp\"";
     let hub = "mailhub=smtp.isp.example:587\nUseSTARTTLS=YES\n";
@@ -73,6 +78,17 @@ fn only_what_a_program_keeps_on_the_machine_is_an_own_domain() {
     assert!(!own(Program::Ssmtp, &[("/c/ssmtp.conf", "mailhub=a.example\nroot=postmaster\n")]));
     assert!(!own(Program::Dma, &[("/c/dma.conf", "SMARTHOST a.example\nNULLCLIENT\n")]));
     assert!(own(Program::Dma, &[("/c/dma.conf", "SMARTHOST a.example\n")]), "dma has mailboxes");
+    for (aliases, stays) in
+        [("root: me\n", true), ("*: me\n", true), ("*: me@isp.example\n", false), ("*: a@b, me\n", true)]
+    {
+        let files = [("/c/dma.conf", "SMARTHOST a.example\n"), ("/etc/aliases", aliases)];
+        let (.., text) = translated(Program::Dma, "/c", &files);
+        assert_eq!(
+            text.contains("# Changed: local mailboxes: mail to the users of this machine stayed on it;"),
+            stays,
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -195,7 +211,11 @@ fn every_setting_of_ssmtp_is_carried_over_or_named() {
         ("rewriteDomain=isp.example", "\"@box.home.lan\" = \"@isp.example\"", "# Not"),
         ("hostname=isp.example", "origin = \"isp.example\"", "# Not"),
         ("root=me@isp.example", "virtual = [{ root = \"me@isp.example\" }]", "aliases ="),
-        ("FromLineOverride=YES", "", "FromLineOverride"),
+        (
+            "FromLineOverride=YES",
+            "# Changed: FromLineOverride: a From field that a program writes was the envelope",
+            "# Not",
+        ),
         ("FromLineOverride=NO", "# Changed: FromLineOverride", "# Not"),
         ("AuthMethod=CRAM-MD5", "auth = [\"cram-md5\"]", "# Not"),
         ("TLSCert=/c\nTLSKey=/k\nUseTLSCert=YES", "tls_client_cert = \"/c\"", "# Not"),
