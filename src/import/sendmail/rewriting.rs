@@ -27,14 +27,14 @@ pub(super) fn carry(
     if let Some(file) = settings.map_file("generics") {
         let into = masquerade.as_deref().unwrap_or(&names.machine);
         match read(file) {
-            Ok(text) => sources.extend(generics(&text, into, &members("G"), draft)),
+            Ok(text) => sources.extend(generics(&text, into, names, &members("G"), draft)),
             Err(error) => {
                 draft.left_out(format!("genericstable {file}"), format!("cannot be read: {error}; set `generic`"));
             }
         }
     }
     if let Some(domain) = &masquerade {
-        sources.extend(masqueraded(settings, names, domain, members));
+        sources.extend(masqueraded(settings, names, domain, members, draft));
     }
     if sources.is_empty() {
         return;
@@ -78,15 +78,23 @@ fn masqueraded(
     names: &Names,
     domain: &str,
     members: &dyn Fn(&str) -> Vec<String>,
+    draft: &mut Draft,
 ) -> Option<String> {
-    let mut domains = if settings.has("limited_masquerade") { Vec::new() } else { own_names(names) };
-    domains.extend(members("M"));
+    let is_limited = settings.has("limited_masquerade");
+    // Names without a domain are masqueraded even so, and the machine's name completes them.
+    let mut domains = if is_limited { vec![names.machine.clone()] } else { own_names(names) };
+    let listed = members("M");
+    if is_limited && !is_in(&listed, &names.machine) && !names.machine.eq_ignore_ascii_case(domain) {
+        let how = format!("addresses that a program completed with {} are masqueraded as well", names.machine);
+        draft.changed("limited_masquerade", how);
+    }
+    domains.extend(listed);
     domains.retain(|name| is_domain(name) && !name.eq_ignore_ascii_case(domain));
     let exceptions = members("N");
     let mut rows = Vec::new();
     let row = |key: &str, value: &str| format!("{} = {}", quoted(key), quoted(value));
     for name in unique(domains) {
-        if exceptions.iter().any(|exception| exception.eq_ignore_ascii_case(&name)) {
+        if is_in(&exceptions, &name) {
             continue;
         }
         for user in members("E") {
@@ -113,30 +121,34 @@ pub(super) fn unique(names: Vec<String>) -> Vec<String> {
     unique
 }
 
-/// A copy of the table in our terms: bare names stand for the user in each domain of class G.
-fn generics(text: &str, into: &str, domains: &[String], draft: &mut Draft) -> Option<String> {
-    if domains.is_empty() {
-        let why = "GENERICS_DOMAIN names no domain, so Sendmail changes no complete address by it; set `generic`";
-        draft.left_out("genericstable", why);
-        return None;
+fn is_in(names: &[String], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// A copy of the table in our terms: bare names stand for the user in each domain of class G, and in that of this machine, which
+/// completes names without a domain: those are looked up whatever is in the class.
+fn generics(text: &str, into: &str, names: &Names, domains: &[String], draft: &mut Draft) -> Option<String> {
+    let mut all = domains.to_vec();
+    if !is_in(domains, &names.machine) {
+        all.push(names.machine.clone());
     }
     let mut table = String::new();
     for (key, value) in rows(text) {
-        let fits = |domain: &str| domains.iter().any(|known| known.eq_ignore_ascii_case(domain));
         let (user, domain) = key.split_once('@').map_or((key, None), |(user, domain)| (user, Some(domain)));
         let Some(address) = address(user, value, into) else {
             draft.left_out(format!("genericstable entry for {key}"), "patterns with + or % have no counterpart");
             continue;
         };
         match domain {
-            Some(domain) if fits(domain) => {
+            // A row for a whole domain is for complete addresses alone.
+            Some(domain) if is_in(if user.is_empty() { domains } else { &all }, domain) => {
                 let _ = writeln!(table, "{key} {address}");
             }
             Some(_) => {
                 draft.left_out(format!("genericstable entry for {key}"), "its domain is not in GENERICS_DOMAIN");
             }
             None => {
-                for domain in domains {
+                for domain in &all {
                     let _ = writeln!(table, "{user}@{domain} {address}");
                 }
             }
@@ -146,6 +158,14 @@ fn generics(text: &str, into: &str, domains: &[String], draft: &mut Draft) -> Op
         return None;
     }
     draft.changed("genericstable", "it is a copy: edit that in tables/ from now on");
+    if all.len() > domains.len() {
+        let how = format!(
+            "{0} is not in it, so only names without a domain were looked up; addresses that a program completed with {0} now are \
+             as well",
+            names.machine
+        );
+        draft.changed("GENERICS_DOMAIN", how);
+    }
     Some(quoted(&format!("hash:{}", draft.table("genericstable", table))))
 }
 

@@ -151,8 +151,19 @@ fn masquerading_and_generics_of_sendmail_become_generic() {
         ),
         (
             "MASQUERADE_AS(`isp.example')\nFEATURE(`limited_masquerade')\nMASQUERADE_DOMAIN(`nas.lan')\n",
-            "{ \"@nas.lan\" = \"@isp.example\" }",
-            "\"@box",
+            "{ \"@box.home.lan\" = \"@isp.example\", \"@nas.lan\" = \"@isp.example\" }]",
+            "\"@box\"",
+        ),
+        // Names without a domain are masqueraded even so.
+        (
+            "MASQUERADE_AS(`isp.example')\nFEATURE(`limited_masquerade')\n",
+            "# Changed: limited_masquerade: addresses that a program completed with box.home.lan",
+            "\"@localhost",
+        ),
+        (
+            "MASQUERADE_AS(`isp.example')\nFEATURE(`limited_masquerade')\nMASQUERADE_DOMAIN(`box.home.lan')\n",
+            "{ \"@box.home.lan\" = \"@isp.example\" }]",
+            "# Changed: limited",
         ),
         (
             "MASQUERADE_AS(`isp.example')\nEXPOSED_USER(`root')\n",
@@ -189,16 +200,27 @@ fn masquerading_and_generics_of_sendmail_become_generic() {
     for what in ["genericstable entry for x@else.lan", "genericstable entry for old+*@nas.lan"] {
         assert!(shown.contains(&format!("# Not imported: {what}")), "{shown}");
     }
-    // Without domains, no complete address is looked up.
-    sendmail(
-        "FEATURE(`genericstable')\n",
-        &[("/c/genericstable", rows)],
-        &["# Not imported: genericstable"],
-        &["generic ="],
-    );
+    // Names without a domain are looked up whatever the class has.
+    let rows = &format!("{rows}@box.home.lan %1@isp.example\n");
+    for (domains, has_not) in [("", "nas.lan me"), ("GENERICS_DOMAIN(`tv.lan')\n", "kid@nas.lan kid")] {
+        let text = format!("{MC}FEATURE(`genericstable')\n{domains}");
+        let files = [("/c/sendmail.mc", text.as_str()), ("/c/authinfo", ROW), ("/c/genericstable", rows)];
+        let (_, draft, shown) = translated(Program::Sendmail, "/c", &files);
+        let table = &draft.tables[0].text;
+        assert!(table.contains("root@box.home.lan me@isp.example\n") && !table.contains(has_not), "{table}");
+        assert!(table.contains("bob@box.home.lan bob@box.home.lan\n") && !table.contains("\n@"), "{table}");
+        assert_eq!(table.contains("root@tv.lan me@isp.example\n"), !domains.is_empty(), "{table}");
+        assert!(shown.contains("# Changed: GENERICS_DOMAIN: box.home.lan is not in it"), "{shown}");
+        assert!(shown.contains("generic = [\"hash:tables/genericstable\"]"), "{shown}");
+    }
     let of_file = "FEATURE(`genericstable')\nGENERICS_DOMAIN_FILE(`/etc/mail/generics-domains')\nFEATURE(`masquerade_envelope')\n";
     let more = [("/c/genericstable", "root me@isp.example\n"), ("/c/generics-domains", "box.home.lan\n")];
-    sendmail(of_file, &more, &["generic = [\"hash:tables/genericstable\"]"], &["# Not imported"]);
+    sendmail(
+        of_file,
+        &more,
+        &["generic = [\"hash:tables/genericstable\"]"],
+        &["# Not imported", "# Changed: GENERICS_DOMAIN"],
+    );
 }
 
 #[test]
