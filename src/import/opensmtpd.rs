@@ -80,7 +80,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     }
     draft.top.text("origin", &name, "/etc/mailname, or this machine's name");
     receives(&source, &name, &mut draft);
-    let routes = routes(&source, &mut draft);
+    let routes = routes(&source, &name, &mut draft);
     local_mail(&source, &routes, &name, &mut draft);
     relay::add_all(&source, &routes.relays, &name, &mut draft);
     others(&source.config, &mut draft);
@@ -103,10 +103,10 @@ struct Routes {
     local: Option<String>,
 }
 
-/// The first rule that fits counts.
-fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
+/// The first rule that fits counts: for mail to others, and for mail to this machine, which is `name`.
+fn routes(source: &Source<'_>, name: &str, draft: &mut Draft) -> Routes {
     let mut routes = Routes::default();
-    let mut is_decided = false;
+    let (mut is_decided, mut is_local_decided) = (false, false);
     for rule in &source.config.rules {
         let action = rule.action.as_deref().and_then(|name| source.config.actions.get(name));
         let what = described(rule);
@@ -123,12 +123,18 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
                 what,
                 format!("it asks for {}, which decides nothing in postrider", rule.conditions.join(", ")),
             );
-        } else if let Some(name) = rule.action.as_ref().filter(|_| action.is_some()) {
+        } else if let Some(to) = rule.action.as_ref().filter(|_| action.is_some()) {
             match &rule.recipients {
-                Recipients::Any if is_decided => {}
-                Recipients::Any if is_relay => {
+                Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_) if is_decided => {}
+                Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_) if is_relay => {
                     let senders = senders(source, rule, draft);
                     is_decided = rule.senders.is_none();
+                    is_local_decided |= is_decided && is_for_this_machine(source, rule, name);
+                    if let Recipients::AllBut(but) = &rule.recipients {
+                        let how =
+                            "OpenSMTPD asked the rules behind this one, or refused it; it now goes like any other";
+                        draft.changed(format!("mail to {} ({what})", excluded(source, but)), how);
+                    }
                     if let Some(first) = draft.others.clone().filter(|_| !senders.is_empty()) {
                         draft.changed(
                             format!("mail of {}", senders.join(", ")),
@@ -136,10 +142,10 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
                         );
                     }
                     if is_decided || !senders.is_empty() {
-                        add(&mut routes.relays, name, senders);
+                        add(&mut routes.relays, to, senders);
                     }
                 }
-                Recipients::Local if routes.local.is_none() && !is_decided => routes.local = Some(name.clone()),
+                Recipients::Local if routes.local.is_none() && !is_local_decided => routes.local = Some(to.clone()),
                 Recipients::Local => {}
                 Recipients::Domains(_) if is_relay => {
                     draft.left_out(what, "postrider chooses the relay by sender, not by recipient");
@@ -164,9 +170,31 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
 fn is_for_other_senders(rule: &Rule) -> bool {
     let is_by_sender = rule.conditions.iter().all(|condition| condition == "mail-from");
     rule.origin != Origin::Others
-        && matches!(rule.recipients, Recipients::Any)
+        && matches!(rule.recipients, Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_))
         && rule.senders.is_none()
         && is_by_sender
+}
+
+/// Whether a rule for nearly all mail is also for that to this machine.
+fn is_for_this_machine(source: &Source<'_>, rule: &Rule, name: &str) -> bool {
+    match &rule.recipients {
+        Recipients::AllButLocal => false,
+        Recipients::AllBut(but) => source.values(but).is_ok_and(|rows| {
+            !rows
+                .iter()
+                .any(|(domain, _)| domain.eq_ignore_ascii_case(name) || domain.eq_ignore_ascii_case("localhost"))
+        }),
+        _ => true,
+    }
+}
+
+/// What a rule for nearly all mail leaves out, for people.
+fn excluded(source: &Source<'_>, but: &Values) -> String {
+    match (but, source.values(but)) {
+        (Values::Table(table), _) => format!("<{table}>"),
+        (_, Ok(rows)) => rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(", "),
+        (_, Err(_)) => "others".to_owned(),
+    }
 }
 
 fn add(relays: &mut Vec<(String, Vec<String>)>, name: &str, senders: Vec<String>) {
@@ -204,6 +232,8 @@ fn described(rule: &Rule) -> String {
     let to = match &rule.recipients {
         Recipients::Local => "local".to_owned(),
         Recipients::Any => "any".to_owned(),
+        Recipients::AllButLocal => "all but local".to_owned(),
+        Recipients::AllBut(_) => "all but certain recipients".to_owned(),
         Recipients::Domains(Values::One(domain)) => format!("domain {domain}"),
         Recipients::Domains(Values::Table(table)) => format!("domain <{table}>"),
         Recipients::Domains(Values::Rows(_)) => "domain { ... }".to_owned(),
@@ -221,7 +251,11 @@ fn local_mail(source: &Source<'_>, routes: &Routes, name: &str, draft: &mut Draf
         return;
     };
     draft.top.list("own_domains", &[name.to_owned(), "localhost".to_owned()], "what \"for local\" means");
-    draft.keeps_own_mail();
+    if !["expand-only", "forward-only"].contains(&action.method.as_str()) {
+        draft.keeps_own_mail();
+    } else if action.method == "forward-only" {
+        draft.left_out("forward-only", "~/.forward is not read; map these users to addresses in aliases");
+    }
     aliases(source, action, draft);
     if let Some(virtuals) = action.option("virtual") {
         virtual_users(source, virtuals, draft);
@@ -290,7 +324,9 @@ fn receives(source: &Source<'_>, name: &str, draft: &mut Draft) {
             Recipients::Local if is_public(name) => {
                 draft.serves(format!("receives mail for {name} (listen on, match from any)"));
             }
-            Recipients::Any if rule.senders.is_none() && rule.conditions.is_empty() => {
+            Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_)
+                if rule.senders.is_none() && rule.conditions.is_empty() =>
+            {
                 draft.serves("sends mail of other machines (listen on, match from any for any)");
             }
             Recipients::Domains(domains) => {
@@ -298,7 +334,7 @@ fn receives(source: &Source<'_>, name: &str, draft: &mut Draft) {
                 let first = first.unwrap_or_else(|| "others".to_owned());
                 draft.serves(format!("receives mail for {first} (listen on, match from any)"));
             }
-            Recipients::Local | Recipients::Any | Recipients::Others => {}
+            _ => {}
         }
     }
 }

@@ -68,6 +68,10 @@ pub(super) enum Recipients {
     Local,
     Any,
     Domains(Values),
+    /// `! for local`.
+    AllButLocal,
+    /// `! for domain`, and `! for rcpt-to` with addresses.
+    AllBut(Values),
     /// Told by more than a domain.
     Others,
 }
@@ -259,6 +263,11 @@ fn condition<'t>(word: &str, tokens: &'t [Token]) -> &'t [Token] {
 
 /// What follows `from` or `for`.
 fn criterion<'t>(kind: &str, sense: Sense, tokens: &'t [Token], rule: &mut Rule) -> &'t [Token] {
+    // Older versions had the sign behind the word.
+    let (sense, tokens) = match tokens {
+        [Token::Sign('!'), behind @ ..] => (Sense::IsNot, behind),
+        _ => (sense, tokens),
+    };
     let Some((first, rest)) = tokens.split_first() else { return tokens };
     let is_regex = rest.first().is_some_and(|next| next.is("regex"));
     match (kind, first.word().unwrap_or_default()) {
@@ -278,12 +287,20 @@ fn criterion<'t>(kind: &str, sense: Sense, tokens: &'t [Token], rule: &mut Rule)
             rule.recipients = Recipients::Local;
             rest
         }
-        // What is not local comes to the same, where local mail was matched before.
-        ("for", "any" | "local") => {
-            rule.recipients = Recipients::Any;
+        ("for", "local") => {
+            rule.recipients = Recipients::AllButLocal;
             rest
         }
-        ("for", "domain") if sense == Sense::Is && !is_regex => {
+        ("for", "any") => {
+            rule.recipients = if sense == Sense::Is { Recipients::Any } else { Recipients::Others };
+            rest
+        }
+        ("for", "domain" | "rcpt-to") if sense == Sense::IsNot => {
+            let (but, behind) = values(if is_regex { rest.get(1..).unwrap_or_default() } else { rest });
+            rule.recipients = but.map_or(Recipients::Others, Recipients::AllBut);
+            behind
+        }
+        ("for", "domain") if !is_regex => {
             let (domains, behind) = values(rest);
             rule.recipients = domains.map_or(Recipients::Others, Recipients::Domains);
             behind

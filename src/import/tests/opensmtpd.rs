@@ -137,10 +137,54 @@ fn the_first_rule_that_fits_decides_the_account() {
         ("match auth from any for any action \"kid\"\n", "postrider client add", "[account.kid]"),
         ("match from src \"192.168.1.0/24\" for any action \"kid\"\n", "postrider client add", "[account.kid]"),
         ("match for domain \"kid.example\" action \"kid\"\n", "chooses the relay by sender", "[account.kid]"),
+        (
+            "match ! for any action \"kid\"\n",
+            "# Not imported: match from local for certain recipients",
+            "[account.kid]",
+        ),
         ("match for any reject\n", "# Not imported: match from local for any reject", "[account.kid]"),
         ("match for any action \"gone\"\n", "there is no such action", "[account.kid]"),
     ] {
         smtpd(&before(rules), &[], &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn a_rule_for_all_but_certain_recipients_is_for_nearly_all_mail() {
+    let with = |rule: &str| CONF.replace("match from local for any", &format!("{rule}\nmatch from local for any"));
+    let kid = "action \"kid\" relay host smtps://kid@smtp.kid.example auth <secrets>\n";
+    for (rule, has) in [
+        (
+            "match ! for domain \"b.example\" action \"kid\"",
+            "# Changed: mail to b.example (match from local for all but",
+        ),
+        // As it was written before version 6.4.
+        (
+            "match from local for ! domain \"b.example\" action \"kid\"",
+            "# Changed: mail to b.example (match from local",
+        ),
+        ("match ! for domain { a.example, b.example } action \"kid\"", "# Changed: mail to a.example, b.example ("),
+        ("match ! for domain <there> action \"kid\"", "# Changed: mail to <there> ("),
+        ("match ! for domain regex \".*b\" action \"kid\"", "# Changed: mail to .*b ("),
+        ("match ! for rcpt-to \"x@b.example\" action \"kid\"", "# Changed: mail to x@b.example ("),
+        ("match ! for local action \"kid\"", "own_domains = [\"box.home.lan\", \"localhost\"]"),
+    ] {
+        let conf = format!("{kid}{}", with(rule));
+        let (config, draft, text) = translated(Program::OpenSmtpd, "/c", &with_files(&conf, &[]));
+        assert!(text.contains(has), "{has}\n{text}");
+        assert_eq!(config.default_account.as_deref(), Some("kid"), "{text}");
+        assert!(draft.others.is_none() && !text.contains("# Not imported: match"), "{:?}\n{text}", draft.others);
+    }
+    // A rule for local mail behind it still decides about that, where it leaves it out.
+    let no_local = CONF.replace("match from local for local action \"local_mail\"\n", "");
+    for (but, own) in [
+        ("local", "own_domains = [\"box.home.lan\", \"localhost\"]"),
+        ("domain \"box.home.lan\"", "own_domains = [\"box.home.lan\", \"localhost\"]"),
+        ("domain \"b.example\"", "own_domains = []"),
+    ] {
+        let last = format!("match ! for {but} action \"outbound\"\nmatch for local action \"local_mail\"\n");
+        let rules = no_local.replace("match from local for any action \"outbound\"\n", &last);
+        smtpd(&rules, &[], &[own], &[]);
     }
 }
 
@@ -151,6 +195,17 @@ fn mail_for_this_machine_goes_where_opensmtpd_sent_it() {
     let last = no_local.clone() + "match for local action \"local_mail\"\n";
     for conf in [no_local, relayed, last] {
         smtpd(&conf, &[], &["own_domains = []"], &["aliases =", "# Changed: local mailboxes"]);
+    }
+    for (method, has, has_not) in [
+        (
+            "mbox",
+            "# Changed: local mailboxes: mail to the users of this machine stayed on it, or went where ~/.forward",
+            "x x",
+        ),
+        ("expand-only", "own_domains = [\"box", "# Changed: local mailboxes"),
+        ("forward-only", "# Not imported: forward-only: ~/.forward is not read", "# Changed: local mailboxes"),
+    ] {
+        smtpd(&CONF.replace("mbox", method), &[], &[has], &[has_not]);
     }
     smtpd(
         CONF,

@@ -177,6 +177,14 @@ fn mail_of_opensmtpd_goes_out_as_before() {
             ),
             Compared::Everything,
         ),
+        // The rule for nearly all mail comes before that for local mail, and leaves it to that.
+        (
+            format!(
+                "{secrets}{}match ! for domain \"homebox.home.lan\" action \"out\"\n{local}",
+                relay("out", "mine", "")
+            ),
+            Compared::Everything,
+        ),
     ] {
         let machine = Machine::new(&isp, Some(&package));
         machine.write("/etc/mail/secrets", "mine me@isp.example:p:w 1\nkid kid:theirs\n");
