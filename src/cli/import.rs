@@ -109,6 +109,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Some(folder) => folder.clone(),
         None => usual_output(&caller)?,
     };
+    // Of the system's mail, not of one user's.
+    if source.starts_with("/etc") || folder.join("config.toml") == Path::new(places::SYSTEM_CONFIG) {
+        draft.commands_run_as_service();
+    }
     let path = folder.join("config.toml");
     let (text, config) = loop {
         if draft.accounts.is_empty() {

@@ -93,6 +93,11 @@ impl Section {
         }
     }
 
+    /// Takes a key out.
+    pub(crate) fn unset(&mut self, key: &str) {
+        self.lines.retain(|line| line.key != key);
+    }
+
     /// Adds texts to a list.
     pub(crate) fn extend_list(&mut self, key: &str, values: &[String], comment: &str) {
         for line in self.lines.iter_mut().filter(|line| line.key == key) {

@@ -1,9 +1,10 @@
 //! What msmtp does about senders: `from` with its patterns, `auto_from`, `set_from_header` and `allow_from_override`.
 
 use super::{Commands, Rank};
+use crate::config::providers::Provider;
 use crate::config::sender_pattern;
 use crate::import::ImportContext;
-use crate::import::draft::{Draft, Section, quoted};
+use crate::import::draft::{Draft, Section, is_this_machine, names_of, quoted};
 use crate::mail::address::Address;
 
 /// What `from` means.
@@ -52,9 +53,16 @@ pub(super) fn carry(
         From::Address(address) => {
             serves(name, &address, by, keys, draft);
             forced(name, &address, commands, keys, draft);
+            if rank == Rank::Default && is_own(context, &address) {
+                goes_to_relay(draft);
+            }
             if rank == Rank::Default && overrides && !sets_header {
                 let comment = format!("from: replaces the addresses of this machine in account {name}");
                 draft.rewrites(context.hostname, &address, &[], &comment);
+                if is_own(context, &address) {
+                    draft.generic_is_for_senders(&[], "mail to the names of this machine goes to the relay as it is");
+                    return;
+                }
                 let how = "it also replaces the addresses of this machine in the header, and mail to those addresses \
                            goes there";
                 draft.changed(format!("from (account {name})"), how);
@@ -63,8 +71,8 @@ pub(super) fn carry(
         }
         From::Domain { domain, is_login } => {
             serves(name, &format!("@{domain}"), by, keys, draft);
-            if rank == Rank::Default && is_login && !domain.eq_ignore_ascii_case(context.hostname) {
-                draft.sends_as(context.hostname, &domain, &[], by);
+            if rank == Rank::Default && is_login {
+                local_users(context, &domain, by, commands, draft);
             }
         }
         From::Pattern(pattern) if is_carried(&pattern) => serves(name, &pattern, by, keys, draft),
@@ -82,6 +90,56 @@ pub(super) fn carry(
     if sets_header {
         draft.changed(format!("set_from_header on (account {name})"), HEADER_STAYS);
     }
+}
+
+/// Whether an address is of this machine.
+fn is_own(context: &ImportContext<'_>, address: &str) -> bool {
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    names_of(context.hostname).iter().any(|name| name.eq_ignore_ascii_case(domain))
+}
+
+/// The relay had the mail for this machine's names, whatever was made of the name in EHLO.
+fn goes_to_relay(draft: &mut Draft) {
+    draft.top.unset("own_domains");
+    draft.top.list("own_domains", &[], "mail to the names of this machine goes to the relay");
+}
+
+/// What becomes of mail to names without a domain, which msmtp gives to the relay as they are.
+fn local_users(context: &ImportContext<'_>, domain: &str, by: &str, commands: &Commands, draft: &mut Draft) {
+    let host = commands.get("host").unwrap_or_default();
+    let is_own = is_own(context, &format!("x@{domain}"));
+    if is_this_machine(host) && commands.get("user").is_none() {
+        // A mail server, which has mailboxes for them.
+        goes_to_relay(draft);
+    }
+    if is_own {
+        return;
+    }
+    draft.sends_as(context.hostname, domain, &[], by);
+    // Through a tunnel, its certificate has the server's name.
+    if is_server_of(commands.get("tls_host_override").unwrap_or(host), domain) {
+        let how = format!(
+            "a recipient without a domain, like root, was given to the relay as it is, to complete it; it is now root@{domain}"
+        );
+        draft.changed("mail to local users", how);
+        return;
+    }
+    let why = "msmtp completes no recipients";
+    draft.generic_is_for_senders(&[], why);
+    if !draft.top.contains("own_domains", "[]") && !draft.top.contains("aliases", "\"static:") {
+        let how = format!(
+            "msmtp gave a recipient without a domain, like root, to the relay as it is, which most relays refuse; such mail now \
+             waits, until aliases has a row for it, as in \"root: you@{domain}\""
+        );
+        draft.changed("mail to local users", how);
+    }
+}
+
+/// Whether a server may complete names with this domain: somebody's own, and not that of a provider, where they are strangers.
+fn is_server_of(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.to_lowercase(), domain.to_lowercase());
+    let is_within = host.strip_suffix(&domain).is_some_and(|before| before.is_empty() || before.ends_with('.'));
+    is_within && Provider::of_domain(&domain).is_none() && Provider::of_server(&host).is_none()
 }
 
 /// Whether it means the same in `senders`: only stars, a domain, and not everybody.

@@ -118,6 +118,55 @@ fn from_in_each_of_its_forms() {
 }
 
 #[test]
+fn a_login_at_a_domain_makes_no_recipients_of_it() {
+    let waits = "# Changed: mail to local users: msmtp gave a recipient without a domain";
+    let senders = "generic_classes = [\"envelope_sender\", \"header_sender\"]";
+    for (host, commands, has, has_not) in [
+        ("smtp.gmail.com", "auto_from on\nmaildomain gmail.com", &[waits, senders][..], &[][..]),
+        ("smtp.gmail.com", "from %U@gmail.com", &[waits, senders], &[]),
+        ("smtp.sendgrid.net", "from %U@isp.example", &[waits, senders, "\"root: you@isp.example\""], &[]),
+        // A server of the domain's own completes them so.
+        (
+            "mail.oursite.example",
+            "from %U@oursite.example",
+            &["\"@box.home.lan\" = \"@oursite.example\"", "it is now root@oursite.example"],
+            &[waits, senders],
+        ),
+        ("oursite.example", "auto_from on\nmaildomain oursite.example", &["generic = "], &[waits, senders]),
+        (
+            "127.0.0.1\nuser me\ntls_host_override mail.oursite.example",
+            "from %U@oursite.example",
+            &["generic = "],
+            &[senders],
+        ),
+        ("notoursite.example", "from %U@oursite.example", &[waits, senders], &[]),
+        // On this machine, there are mailboxes for them.
+        ("localhost", "from %U@isp.example", &["own_domains = []", senders], &[waits]),
+        ("localhost", "from %U@%H", &["own_domains = []"], &[waits, "generic"]),
+    ] {
+        let text = format!("host {host}\n{commands}\n");
+        case(Program::Msmtp, &[("/m", &text)], has, has_not);
+    }
+    let text = "host smtp.gmail.com\nfrom %U@gmail.com\naliases /a\n";
+    case(Program::Msmtp, &[("/m", text), ("/a", "default: me@gmail.com\n")], &[senders], &[waits]);
+    case(Program::Msmtp, &[("/m", text), ("/a", "root: me@gmail.com\n")], &[senders, waits], &[]);
+}
+
+#[test]
+fn mail_for_this_machine_goes_to_the_relay_where_msmtp_sends_in_its_name() {
+    let senders = "generic_classes = [\"envelope_sender\", \"header_sender\"]";
+    for (commands, has, has_not) in [
+        ("host localhost\nfrom root@box.home.lan", &["own_domains = []", senders][..], "goes there"),
+        ("host localhost\nfrom root@%H", &["own_domains = []", senders], "goes there"),
+        ("host localhost\nfrom root@%H\ndomain mail.isp.example", &["own_domains = []", senders], "goes there"),
+        ("host a.example\nfrom root@localhost", &["own_domains = []", senders], "goes there"),
+        ("host a.example\nfrom me@isp.example", &["mail to those addresses goes there"], "own_domains = []"),
+    ] {
+        case(Program::Msmtp, &[("/m", &format!("{commands}\n"))], has, &[has_not]);
+    }
+}
+
+#[test]
 fn the_name_in_ehlo_is_a_domain_or_this_machine() {
     for (domain, has, has_not) in [
         ("isp.example", "hostname = \"isp.example\"", "# Not"),

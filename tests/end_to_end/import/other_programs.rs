@@ -140,11 +140,14 @@ fn msmtp_of_a_user_moves_over() {
 
 #[test]
 fn msmtp_of_the_system_moves_over() {
-    let ours = isp("house").implicit_tls().start();
+    let ours = isp("house").named("mail.oursite.example").implicit_tls().start();
     let world = World::new();
     world.file("ca.pem", ours.authority(), 0o644);
     let login = "auth login\nuser house\npassword \"pass word:1|2#3\"";
-    let trust = format!("host 127.0.0.1\n{login}\ntls_trust_file {}", world.path("ca.pem").display());
+    let trust = format!(
+        "host 127.0.0.1\ntls_host_override mail.oursite.example\n{login}\ntls_trust_file {}",
+        world.path("ca.pem").display()
+    );
     let text = filled(
         include_str!("configs/msmtprc-system"),
         &[("host mail.oursite.example", &trust), ("port 465", &format!("port {}", ours.port()))],

@@ -273,3 +273,42 @@ fn an_account_that_cannot_be_imported_is_compared_for_its_senders() {
         "{bob}"
     );
 }
+
+#[test]
+fn msmtp_gives_no_stranger_at_the_provider_the_mail_of_a_local_user() {
+    let isp = Provider::setup().login("me", "pw").plaintext().start();
+    let text = format!(
+        "host 127.0.0.1\nport {}\nauth on\nuser me\npassword pw\nauto_from on\nmaildomain isp.example\n",
+        isp.port()
+    );
+    let (world, said) = imported("msmtp", "msmtprc", &[("msmtprc", &text)]);
+    let first = said.stdout.split("How mail is routed now").next().unwrap();
+    assert!(first.contains("until aliases has a row for it, as in \"root: you@isp.example\""), "{}", said.stdout);
+    run(
+        &world,
+        env!("CARGO_BIN_EXE_sendmail"),
+        &["-i", "-f", "daemon", "daemon", "friend@elsewhere.example"],
+        "From: daemon\nTo: daemon\n\nhello\n",
+    )
+    .code(0);
+    run(&world, env!("CARGO_BIN_EXE_postrider"), &["run", "--once"], "");
+    assert_eq!(isp.mail_to("friend@elsewhere.example").from, "daemon@isp.example");
+    assert!(isp.mails().iter().all(|mail| mail.to == ["friend@elsewhere.example"]));
+    run(&world, env!("CARGO_BIN_EXE_postrider"), &["route", "daemon"], "").says("waits");
+}
+
+#[test]
+fn a_mail_server_on_this_machine_still_gets_the_mail_that_msmtp_gave_it() {
+    for from in ["from root@localhost", "from root@%H", "from %U@isp.example", "from %U@%H"] {
+        let server = Provider::setup().without_login().plaintext().start();
+        let text = format!("host 127.0.0.1\nport {}\n{from}\n", server.port());
+        let (world, said) = imported("msmtp", "msmtprc", &[("msmtprc", &text)]);
+        assert!(!said.stdout.contains("error:"), "{}", said.stdout);
+        run(&world, env!("CARGO_BIN_EXE_sendmail"), &["-i", "-f", "daemon", "daemon"], "To: daemon\n\nhello\n").code(0);
+        run(&world, env!("CARGO_BIN_EXE_postrider"), &["run", "--once"], "");
+        let mail = server.mail();
+        assert!(mail.to[0].starts_with("daemon@") && mail.to[0] != "daemon@isp.example", "{from}: {:?}", mail.to);
+        let user = if from.contains("root") { "root@" } else { "daemon@" };
+        assert!(mail.from.starts_with(user), "{from}: {}", mail.from);
+    }
+}

@@ -110,7 +110,9 @@ fn an_account_of_msmtp_is_the_one_that_it_would_use() {
     let machine = Machine::new(&Provider::start(), None);
     for (rc, senders) in PRETENDED {
         machine.write("/etc/msmtprc", &rc.replace("{TWO}", TWO));
-        machine.import("msmtp", "--source /etc/msmtprc");
+        let written = machine.import("msmtp", "--source /etc/msmtprc");
+        let told = "its command ran as whoever sent mail, and now runs as user postrider";
+        assert_eq!(written.contains(told), rc.contains("passwordeval"), "{written}");
         for sender in senders {
             let from = if sender.is_empty() { String::new() } else { format!("-f {sender}") };
             let pretended = machine.ok(&format!("msmtp -C /etc/msmtprc -P {from} bob@away.example"), "");
