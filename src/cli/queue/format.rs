@@ -36,7 +36,9 @@ pub enum QueueError {
     )]
     NoId(String),
     /// There is no such message.
-    #[error("no message in the queue has an id that begins with {0}; `postrider history` shows those that have left it")]
+    #[error(
+        "no message in the queue has an id that begins with {0}; `postrider history` shows those that have left it"
+    )]
     NoneBegins(String),
     /// More than one message has these first digits.
     #[error("{0} is ambiguous; messages that begin so: {candidates}", candidates = .1.join(", "))]
