@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use support::provider::{Provider, Verb, on};
+use support::provider::{Provider, Verb, after_dot, on};
 use support::world::World;
 
 #[test]
@@ -64,4 +64,43 @@ fn a_refusal_of_several_lines_has_its_enhanced_code_on_the_last_alone() {
     let bounce = isp.mail().text();
     assert!(bounce.contains("Status: 5.1.1") && bounce.contains("name or you do not have authorization"), "{bounce}");
     assert_eq!(local.mail().to, ["root@home.lan"]);
+}
+
+#[test]
+fn a_refusal_of_the_content_is_for_good_and_what_a_server_may_mend_waits_for_that_recipient_alone() {
+    let setup = Provider::setup()
+        .lmtp()
+        .rule(on(Verb::Rcpt).about("games@").reply("451 4.3.0 Invalid mailbox name"))
+        .rule(on(Verb::Rcpt).about("sys@").reply("452 4.2.2 Over quota"))
+        .rule(after_dot().about("daemon@").reply("554 5.6.0 Message contains NUL characters"));
+    let (isp, local) = (Provider::start(), setup.start());
+    let world = World::at_home(&isp).set("mailbox", local.mailbox());
+    let to = ["games", "sys", "daemon", "root"];
+    world.sendmail(&[&["-i", "-f", "me@isp.example", "--"][..], &to].concat(), b"Subject: x\n\na\0b\n").code(0);
+    let said = world.run_once().stderr;
+    for (login, status) in [("games", "deferred"), ("sys", "deferred"), ("daemon", "bounced"), ("root", "sent")] {
+        let line = said.lines().find(|line| line.contains(&format!("to=<{login}@home.lan>"))).unwrap_or_default();
+        assert!(line.contains(&format!("status={status}")), "{login}: {said}");
+    }
+    world.run_once();
+    assert!(isp.mail().text().contains("Message contains NUL characters"));
+    assert_eq!(world.queued().len(), 1, "for the two that wait");
+}
+
+#[test]
+fn a_second_try_after_a_lost_reply_has_the_message_id_by_which_a_server_knows_it() {
+    let local = Provider::setup().lmtp().rule(after_dot().once().close()).start();
+    let world = World::at_home(&Provider::start()).set("mailbox", local.mailbox());
+    // Without one of its own: Cyrus would take it twice.
+    world.sendmail(&["-i", "root+lists"], "Subject: x\n\nBODY\n").code(0);
+    world.run_once();
+    world.flush();
+    let (lost, taken) = (local.unanswered(), local.mail());
+    assert_eq!(lost.len(), 1);
+    assert!(!taken.field("Message-ID").is_empty() && lost[0].field("Message-ID") == taken.field("Message-ID"));
+    // The extension is the server's to use.
+    assert_eq!(
+        (&taken.to[..], taken.field("Delivered-To").as_str()),
+        (&["root+lists@home.lan".to_owned()][..], "root+lists@home.lan")
+    );
 }
