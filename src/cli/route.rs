@@ -106,10 +106,10 @@ pub(super) struct Way {
 pub(super) enum Goes {
     /// Into a mailbox of this machine.
     Here,
-    /// To the relay, at the address that tables of arrival give.
+    /// To the relay.
     Away,
-    /// To the relay, at another address: that of `generic`.
-    AwayByGeneric,
+    /// To the relay, although the domain is one of this machine's own names: by `generic`, or because it is the provider's, too.
+    AwayFromOwnName,
     /// Nowhere until a table has it.
     Waits,
     /// Nowhere.
@@ -128,10 +128,13 @@ pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure>
     let plan = plans.main().ok_or_else(|| would_wait("nothing delivers it"))?;
     let relays = plan.account.relays.iter().map(|relay| (relay.to_string(), plan.account.tls_mode(relay)));
     let taken = plan.recipients.iter().map(|one| {
-        let goes = match (&plan.why, &one.rewritten) {
-            (Why::Local, _) => Goes::Here,
-            (_, Some(_)) => Goes::AwayByGeneric,
-            (_, None) => Goes::Away,
+        let given = admitted.envelope.recipients.get(one.index).map(|given| &given.address);
+        let domain =
+            given.and_then(|given| if let Mailbox::Valid(address) = given { Some(address.domain()) } else { None });
+        let goes = match plan.why {
+            Why::Local => Goes::Here,
+            _ if domain.is_some_and(|domain| config.is_own_domain(domain)) => Goes::AwayFromOwnName,
+            _ => Goes::Away,
         };
         (format!("<{}>", one.address), goes)
     });

@@ -123,7 +123,7 @@ fn recipients(config: &Config, draft: &Draft, program: &str) -> Comparison {
 fn own_mail(draft: &Draft, way: &Way) -> Option<&'static str> {
     way.recipients.iter().filter(|_| draft.own_mail == OwnMail::Stays).find_map(|(_, goes)| match goes {
         Goes::Here | Goes::Away => None,
-        Goes::AwayByGeneric => Some("it leaves this machine, by generic"),
+        Goes::AwayFromOwnName => Some("it leaves this machine"),
         Goes::Waits => Some("it waits, since there is no mailbox"),
         Goes::Refused => Some("it is refused"),
     })

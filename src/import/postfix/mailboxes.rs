@@ -35,7 +35,9 @@ pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
             "mydestination does not leave this machine, so smtp_generic_maps is not for it",
         );
     }
-    let has_users = names.iter().any(|name| !name.eq_ignore_ascii_case("localhost"));
+    // Of localhost alone, only what a virtual alias names.
+    let has_users =
+        main.is_set("virtual_alias_maps") || names.iter().any(|name| !name.eq_ignore_ascii_case("localhost"));
     if draft.top.sets("mailbox") {
         draft.own_mail = OwnMail::Stays;
     } else if has_users && !leaves {

@@ -101,11 +101,11 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
 
 /// The key for `canonical_maps` where `canonical_classes` makes it that for senders, or for recipients.
 fn canonical_is_for(main: &MainCf<'_>) -> Option<&'static str> {
-    let mut classes = main.list("canonical_classes");
-    classes.sort();
-    match classes.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["envelope_sender", "header_sender"] => Some("sender_canonical"),
-        ["envelope_recipient", "header_recipient"] => Some("recipient_canonical"),
+    let classes = main.list("canonical_classes");
+    let are_all = |end| !classes.is_empty() && classes.iter().all(|class| class.ends_with(end));
+    match (are_all("_sender"), are_all("_recipient")) {
+        (true, _) => Some("sender_canonical"),
+        (_, true) => Some("recipient_canonical"),
         _ => None,
     }
 }
@@ -201,8 +201,12 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
         let mut usual = elements(usual);
         classes.sort();
         usual.sort();
-        let is_carried = name == "canonical_classes" && canonical_is_for(main).is_some();
-        if !classes.is_empty() && classes != usual && !is_carried {
+        let role = canonical_is_for(main).filter(|_| name == "canonical_classes");
+        if let Some(role) = role {
+            let end = role.trim_end_matches("canonical");
+            usual.retain(|class| format!("{class}_").ends_with(&format!("_{end}")));
+        }
+        if !classes.is_empty() && classes != usual {
             draft.left_out(name, format!("the classes are always {}", usual.join(", ")));
         }
     }

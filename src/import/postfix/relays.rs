@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::main_cf::{MainCf, elements};
 use super::master_cf::{Services, USUAL};
-use super::tables::{self, ALL};
+use super::tables::{self, ALL, Known};
 use crate::import::draft::{Draft, is_domain};
 use crate::mail::address::without_extension;
 
@@ -57,8 +57,8 @@ pub(crate) struct Ways {
     /// By service: sender or relay -> login.
     logins: Vec<(String, Logins)>,
     delimiters: String,
-    /// A parameter whose tables may name another relay for any sender, since not all of their rows are known.
-    unknown: Option<&'static str>,
+    /// A parameter whose tables may name another relay, since not all of their rows are known, for any sender but these.
+    unknown: Option<(&'static str, Vec<String>)>,
 }
 
 /// What one service takes for a login.
@@ -114,8 +114,7 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
     let mut logins_of = |service: &String| logins(&file.with(services.options(service).unwrap_or_default()), draft);
     let logins = taken.iter().map(|service| (service.clone(), logins_of(service))).collect();
     let delimiters = main.get("recipient_delimiter").unwrap_or_default();
-    let unknown =
-        [SENDER_RELAYS, SENDER_TRANSPORTS, "transport_maps"].into_iter().find(|name| !tables::are_known(main, name));
+    let unknown = unknown(main, &relays, &transports);
     Ways { relays, transports, usual, relayhost: main.get("relayhost"), logins, delimiters, unknown }
 }
 
@@ -124,6 +123,33 @@ const SENDER_RELAYS: &str = "sender_dependent_relayhost_maps";
 pub(crate) const FALLBACK: [&str; 2] = ["smtp_fallback_relay", "fallback_relay"];
 const DELIMITER: &str = "smtp_sasl_password_result_delimiter";
 const SENDER_TRANSPORTS: &str = "sender_dependent_default_transport_maps";
+
+/// The first parameter that is not known whole, and the senders whose relay is known all the same.
+fn unknown(
+    main: &MainCf<'_>,
+    relays: &[(String, String)],
+    transports: &[(String, Option<Transport>)],
+) -> Option<(&'static str, Vec<String>)> {
+    let keys = |known, all: Vec<String>| match known {
+        Known::All => (true, all),
+        Known::Before(keys) => (false, keys),
+    };
+    let named = transports.iter().filter(|(_, way)| way.as_ref().is_some_and(|way| way.relay.is_some()));
+    let named: Vec<String> = named.map(|(key, _)| key.clone()).collect();
+    let (are_transports_known, mut before) = keys(tables::known(main, SENDER_TRANSPORTS), named.clone());
+    // Those without a relay of their own have that of the other table.
+    before.retain(|key| named.contains(key));
+    let all = relays.iter().map(|(key, _)| key.clone()).collect();
+    let (are_relays_known, others) = keys(tables::known(main, SENDER_RELAYS), all);
+    if !are_transports_known {
+        return Some((SENDER_TRANSPORTS, before));
+    }
+    before.extend(others);
+    if !are_relays_known {
+        return Some((SENDER_RELAYS, before));
+    }
+    matches!(tables::known(main, "transport_maps"), Known::Before(_)).then_some(("transport_maps", before))
+}
 
 /// `service:host`, either of which may be missing, where the service is the SMTP client's.
 fn transport(written: &str, by: &'static str, services: &Services) -> Option<Transport> {
@@ -224,8 +250,8 @@ impl Ways {
 
     /// The parameter that may name another relay for a sender, where no known row does.
     pub(crate) fn unknown_for(&self, sender: &str) -> Option<&'static str> {
-        let has_row = |form: &String| find(&self.relays, form).is_some() || find(&self.transports, form).is_some();
-        self.unknown.filter(|_| !self.forms(sender).iter().any(has_row))
+        let (name, known) = self.unknown.as_ref()?;
+        (!self.forms(sender).iter().any(|form| known.contains(form))).then_some(*name)
     }
 
     /// Postfix asks for the address, for it without its extension, then for its domain.

@@ -109,12 +109,26 @@ fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &
     None
 }
 
-/// Whether all rows of a parameter's tables are known: none is in a table that cannot be read, or a pattern that means more than
-/// one address, one domain or everything.
-pub(crate) fn are_known(main: &MainCf<'_>, name: &str) -> bool {
-    let mut said = Draft::default();
-    rows(main, name, &mut said);
-    said.notes.is_empty()
+/// How much of a parameter's tables is known.
+pub(crate) enum Known {
+    /// All of it.
+    All,
+    /// Up to a table that cannot be read, or that has a pattern that means more than one address, one domain or everything: the
+    /// keys of the tables before it, which Postfix asks first.
+    Before(Vec<String>),
+}
+
+/// How much of a parameter's tables is known.
+pub(crate) fn known(main: &MainCf<'_>, name: &str) -> Known {
+    let mut keys = Vec::new();
+    for element in main.list(name) {
+        let mut said = Draft::default();
+        match taken_apart(main, name, &element, &mut said) {
+            Ok(rows) if said.notes.is_empty() => keys.extend(rows.into_iter().map(|(key, _)| key)),
+            Ok(_) | Err(_) => return Known::Before(keys),
+        }
+    }
+    Known::All
 }
 
 /// The rows of all tables of a parameter, keys case-folded as they are asked for; of one key the first row.

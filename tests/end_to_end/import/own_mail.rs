@@ -170,6 +170,9 @@ fn postfixs_generic_is_for_recipients_that_leave_and_for_no_other() {
             assert_eq!(goes(&world, "daemon@localhost"), "waits", "{own}");
         }
         if own.contains("myorigin") {
+            // Postfix sends it there, too.
+            let (_, root) = said.stdout.split_once("- to root: <root@isp.example>\n").unwrap();
+            assert!(!root.starts_with("    postfix"), "{root}");
             assert_eq!(goes(&world, "daemon"), "<daemon@isp.example>", "{own}");
         }
     }
@@ -224,12 +227,35 @@ fn a_login_goes_to_no_relay_that_a_table_may_keep_it_from() {
 }
 
 #[test]
+fn a_row_behind_one_that_is_not_understood_gives_no_login_away_and_one_before_it_does() {
+    let main = "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = encrypt\nmydestination =\n\
+                smtp_sasl_auth_enable = yes\nsmtp_sasl_security_options = noanonymous\n\
+                smtp_sender_dependent_authentication = yes\nsmtp_sasl_password_maps = hash:$config_directory/sasl\n";
+    let sasl = "[smtp.isp.example]:587 me@isp.example:pw\nboss@work.example boss@work.example:WORKPW\n";
+    let exact = "boss@work.example [smtp.work.example]:587\n";
+    let patterns = "/@(work|job)\\.example$/ [smtp.two.example]:587\n/^boss@work\\.example$/ [smtp.work.example]:587\n";
+    for (tables, is_known) in [
+        ("hash:$config_directory/exact, regexp:$config_directory/patterns", true),
+        ("regexp:$config_directory/patterns, hash:$config_directory/exact", false),
+        ("regexp:$config_directory/patterns", false),
+        ("ldap:$config_directory/x, hash:$config_directory/exact", false),
+    ] {
+        let main = format!("{main}sender_dependent_relayhost_maps = {tables}\n");
+        let files = [("p/main.cf", main.as_str()), ("p/sasl", sasl), ("p/exact", exact), ("p/patterns", patterns)];
+        let (world, said) = imported("postfix", "p/main.cf", &files);
+        let config = std::fs::read_to_string(world.path("moved/config.toml")).unwrap();
+        assert_eq!(config.contains("username = \"boss@work.example\""), is_known, "{tables}: {}", said.stdout);
+    }
+}
+
+#[test]
 fn canonical_maps_are_for_the_classes_that_main_cf_names() {
     let main = "relayhost = [127.0.0.1]:2525\nsmtp_tls_security_level = none\nmyhostname = box.home.lan\n\
                 canonical_maps = hash:$config_directory/c\nsender_canonical_maps = hash:$config_directory/s\n";
     let files = [("p/c", "@box.home.lan @isp.example\n"), ("p/s", "bin bin.own@isp.example\n")];
     for (classes, from, to) in [
         ("envelope_sender, header_sender", "<daemon@isp.example>", "waits"),
+        ("header_sender", "<daemon@isp.example>", "waits"),
         ("envelope_recipient, header_recipient", "<daemon@box.home.lan>", "<daemon@isp.example>"),
         (
             "envelope_sender, envelope_recipient, header_sender, header_recipient",
@@ -245,7 +271,8 @@ fn canonical_maps_are_for_the_classes_that_main_cf_names() {
                 run(&world, env!("CARGO_BIN_EXE_postrider"), &["route", "--from", sender, "x@away.example"], "");
             assert!(route.stdout.contains(&format!("MAIL FROM  {becomes}")), "{classes} {sender}: {}", route.stdout);
         }
-        assert!(!said.stdout.contains("the classes are always"), "{}", said.stdout);
+        let told = "canonical_classes: the classes are always envelope_sender, header_sender";
+        assert_eq!(said.stdout.contains(told), classes == "header_sender", "{}", said.stdout);
     }
 }
 
