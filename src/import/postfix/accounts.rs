@@ -2,7 +2,7 @@
 
 use super::main_cf::MainCf;
 use super::master_cf::Services;
-use super::relays::{self, FALLBACK, Host, Way, host};
+use super::relays::{self, FALLBACK, Host, Way, Ways, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
 use crate::config::sender_pattern::exactly;
@@ -25,8 +25,7 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
                  with its relay and login and with the sender in `senders`"
             );
             draft.left_out(format!("login of {sender}"), why);
-            let relay = format!("unknown ({name} is not understood)");
-            draft.elsewhere.push(Elsewhere { sender, relay });
+            draft.elsewhere.push(Elsewhere { sender, relay: unknown(name) });
             continue;
         }
         let Some(way) = ways.of(&sender) else {
@@ -38,6 +37,7 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
             None => groups.push((way, vec![exactly(&sender)])),
         }
     }
+    compare_usual_senders(file, &ways, draft);
     let default = ways.default();
     ways.tell_unused(draft);
     match &default {
@@ -69,6 +69,21 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
         }
     }
     used
+}
+
+/// Of those that every machine has, the comparison says where their relay is not known.
+fn compare_usual_senders(file: &MainCf<'_>, ways: &Ways, draft: &mut Draft) {
+    let origin = file.or_default("myorigin", "$myhostname");
+    for user in ["root", "postmaster"] {
+        if let Some(name) = ways.unknown_for(&format!("{user}@{origin}")) {
+            draft.elsewhere.push(Elsewhere { sender: user.to_owned(), relay: unknown(name) });
+        }
+    }
+}
+
+/// In the place of a relay that only this parameter names.
+fn unknown(name: &str) -> String {
+    format!("unknown ({name} is not understood)")
 }
 
 fn is_sender(key: &str) -> bool {

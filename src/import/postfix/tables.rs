@@ -113,8 +113,8 @@ fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &
 pub(crate) enum Known {
     /// All of it.
     All,
-    /// Up to a table that cannot be read, or that has a pattern that means more than one address, one domain or everything: the
-    /// keys of the tables before it, which Postfix asks first.
+    /// Up to a table that cannot be read, or a pattern that means more than one address, one domain or everything: the keys before
+    /// it, which Postfix asks first.
     Before(Vec<String>),
 }
 
@@ -122,10 +122,10 @@ pub(crate) enum Known {
 pub(crate) fn known(main: &MainCf<'_>, name: &str) -> Known {
     let mut keys = Vec::new();
     for element in main.list(name) {
-        let mut said = Draft::default();
-        match taken_apart(main, name, &element, &mut said) {
-            Ok(rows) if said.notes.is_empty() => keys.extend(rows.into_iter().map(|(key, _)| key)),
-            Ok(_) | Err(_) => return Known::Before(keys),
+        let (known, is_whole) = known_keys(main, name, &element);
+        keys.extend(known);
+        if !is_whole {
+            return Known::Before(keys);
         }
     }
     Known::All
@@ -170,10 +170,8 @@ fn taken_apart(
 
 fn patterns(name: &str, text: &str, draft: &mut Draft) -> Vec<(String, String)> {
     let mut rows = Vec::new();
-    let mut is_inside = false;
-    for (pattern, value) in rows_of_text(text.as_bytes()) {
-        is_inside = is_inside || pattern == "if";
-        match key_of(&pattern).filter(|_| !is_inside && !value.contains('$')) {
+    for (pattern, key, value) in pattern_rows(text) {
+        match key {
             Some(key) => rows.push((key, value)),
             None => draft.left_out(
                 format!("{name} entry {pattern}"),
@@ -182,6 +180,35 @@ fn patterns(name: &str, text: &str, draft: &mut Draft) -> Vec<(String, String)> 
         }
     }
     rows
+}
+
+/// Pattern, the key that it stands for if it is one, and value.
+fn pattern_rows(text: &str) -> Vec<(String, Option<String>, String)> {
+    let mut is_inside = false;
+    let rows = rows_of_text(text.as_bytes()).into_iter().map(|(pattern, value)| {
+        is_inside = is_inside || pattern == "if";
+        let key = key_of(&pattern).filter(|_| !is_inside && !value.contains('$'));
+        (pattern, key, value)
+    });
+    rows.collect()
+}
+
+/// The keys of a table up to the first row that is not known, and whether there is none.
+fn known_keys(main: &MainCf<'_>, name: &str, element: &str) -> (Vec<String>, bool) {
+    let patterns = match table(main, element) {
+        Ok(Table::Pattern(_, path)) => main.read(&path).ok(),
+        Ok(Table::InlinePatterns(_, text)) => Some(text),
+        _ => None,
+    };
+    let Some(text) = patterns else {
+        let rows = taken_apart(main, name, element, &mut Draft::default());
+        let keys = |rows: Vec<(String, String)>| rows.into_iter().map(|(key, _)| key).collect();
+        return rows.map_or((Vec::new(), false), |rows| (keys(rows), true));
+    };
+    let rows = pattern_rows(&text);
+    let known: Vec<String> = rows.iter().map_while(|(_, key, _)| key.clone()).collect();
+    let is_whole = known.len() == rows.len();
+    (known, is_whole)
 }
 
 /// The key that a pattern stands for.

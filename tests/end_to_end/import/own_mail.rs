@@ -222,6 +222,9 @@ fn a_login_goes_to_no_relay_that_a_table_may_keep_it_from() {
             boss.contains(&format!("    postfix: relay unknown ({name} is not understood)\n    different: ")),
             "{boss}"
         );
+        let (_, root) = said.stdout.split_once("- from root: ").unwrap();
+        let next = root.lines().nth(1).unwrap();
+        assert_eq!(next, format!("    postfix: relay unknown ({name} is not understood)"), "{}", said.stdout);
         assert!(!said.stdout.contains("WORKPW") && !said.stdout.contains("sender_dependent_authentication is not yes"));
     }
 }
