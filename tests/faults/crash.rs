@@ -2,6 +2,8 @@
 //! torn is sent, at most one duplicate.
 
 use std::fs;
+use std::process::Child;
+use std::time::Duration;
 
 use support::points::{self, inject, is_skipped};
 use support::power_cut::Flushes;
@@ -136,6 +138,16 @@ fn a_recovery_killed_at_any_system_call_and_once_more_loses_nothing_and_sends_on
     println!("recovery killed twice at each of {} points: all arrived once", points.len());
 }
 
+/// Stores a mail to bob behind one that was delivered, and takes this long between the sync and the final name.
+fn slow_writer(world: &World, delay: Duration) -> Child {
+    world.send_to(&["first@away.example"]).code(0);
+    world.drain();
+    let fault = format!("renameat2:delay_enter={}", delay.as_micros());
+    let mut command = inject(world, &fault, SENDMAIL, &["-i", "-f", "alice", "bob@away.example"]);
+    command.stdin(fs::File::open(world.file("mail", std::str::from_utf8(MAIL).unwrap(), 0o600)).unwrap());
+    command.spawn().unwrap()
+}
+
 #[test]
 fn mail_that_is_just_being_stored_is_left_to_its_writer() {
     if is_skipped() {
@@ -143,12 +155,7 @@ fn mail_that_is_just_being_stored_is_left_to_its_writer() {
     }
     let isp = Provider::start();
     let world = World::at_home(&isp).with_flushes(Flushes::One);
-    world.send_to(&["first@away.example"]).code(0);
-    world.drain();
-    let args = ["-i", "-f", "alice", "bob@away.example"];
-    let mut command = inject(&world, "renameat2:delay_enter=3000000", SENDMAIL, &args);
-    command.stdin(fs::File::open(world.file("mail", std::str::from_utf8(MAIL).unwrap(), 0o600)).unwrap());
-    let mut writer = command.spawn().unwrap();
+    let mut writer = slow_writer(&world, Duration::from_secs(3));
     let hidden = || world.spool("queue").iter().any(|path| path.to_string_lossy().contains("/.new-"));
     wait_for("the hidden name", hidden);
     world.run_once();
@@ -165,12 +172,7 @@ fn a_writer_whose_message_was_given_its_name_by_another_reports_success() {
     }
     let isp = Provider::start();
     let world = World::at_home(&isp).with_flushes(Flushes::One);
-    world.send_to(&["first@away.example"]).code(0);
-    world.drain();
-    let args = ["-i", "-f", "alice", "bob@away.example"];
-    let mut command = inject(&world, "renameat2:delay_enter=1000000", SENDMAIL, &args);
-    command.stdin(fs::File::open(world.file("mail", std::str::from_utf8(MAIL).unwrap(), 0o600)).unwrap());
-    let mut writer = command.spawn().unwrap();
+    let mut writer = slow_writer(&world, Duration::from_secs(1));
     let hidden = || world.spool("queue").into_iter().find(|path| path.to_string_lossy().contains("/.new-"));
     wait_for("the hidden name", || hidden().is_some());
     let path = hidden().unwrap();

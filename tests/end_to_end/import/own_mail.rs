@@ -101,6 +101,13 @@ fn sources(port: u16) -> Vec<Source> {
     ]
 }
 
+/// A login that no alias of this machine names writes to itself and to a friend.
+fn daemon_writes(world: &World) {
+    let args = ["-i", "-f", "daemon", "daemon", "friend@elsewhere.example"];
+    run(world, env!("CARGO_BIN_EXE_sendmail"), &args, "From: daemon\nTo: daemon\n\nhello\n").code(0);
+    run(world, env!("CARGO_BIN_EXE_postrider"), &["run", "--once"], "");
+}
+
 #[test]
 fn mail_to_users_of_the_machine_goes_to_nobody_of_their_name_at_the_provider() {
     for at in 0..sources(0).len() {
@@ -117,15 +124,7 @@ fn mail_to_users_of_the_machine_goes_to_nobody_of_their_name_at_the_provider() {
                 "{compared}"
             );
         }
-        // A login that no alias of this machine names, and a name that nobody has.
-        run(
-            &world,
-            env!("CARGO_BIN_EXE_sendmail"),
-            &["-i", "-f", "daemon", "daemon", "friend@elsewhere.example"],
-            "From: daemon\nTo: daemon\n\nhello\n",
-        )
-        .code(0);
-        run(&world, env!("CARGO_BIN_EXE_postrider"), &["run", "--once"], "");
+        daemon_writes(&world);
         let mail = isp.mail_to("friend@elsewhere.example");
         assert_eq!(mail.from, "daemon@isp.example", "{program}");
         assert!(mail.field("From").contains("daemon@isp.example"), "{program}");
@@ -314,14 +313,7 @@ fn msmtp_gives_no_stranger_at_the_provider_the_mail_of_a_local_user() {
     let (world, said) = imported("msmtp", "msmtprc", &[("msmtprc", &text)]);
     let first = said.stdout.split("How mail is routed now").next().unwrap();
     assert!(first.contains("until aliases has a row for it, as in \"root: you@isp.example\""), "{}", said.stdout);
-    run(
-        &world,
-        env!("CARGO_BIN_EXE_sendmail"),
-        &["-i", "-f", "daemon", "daemon", "friend@elsewhere.example"],
-        "From: daemon\nTo: daemon\n\nhello\n",
-    )
-    .code(0);
-    run(&world, env!("CARGO_BIN_EXE_postrider"), &["run", "--once"], "");
+    daemon_writes(&world);
     assert_eq!(isp.mail_to("friend@elsewhere.example").from, "daemon@isp.example");
     assert!(isp.mails().iter().all(|mail| mail.to == ["friend@elsewhere.example"]));
     run(&world, env!("CARGO_BIN_EXE_postrider"), &["route", "daemon"], "").says("waits");
