@@ -135,6 +135,16 @@ fn login(source: &Source<'_>, url: &Url<'_>, name: &str, action: &Action, simple
 fn sender(action: &Action, name: &str, machine: &str, simple: &mut Simple, draft: &mut Draft) {
     let Some(address) = action.word("mail-from") else { return };
     match address.split_once('@') {
+        // It is for the mail of this action alone, which `generic` cannot tell from other mail.
+        Some(("", domain)) if is_domain(domain) && !simple.senders.is_empty() => match simple.senders.as_slice() {
+            [only] if only.find('@').is_some_and(|at| at > 0) && !only.contains('*') => {
+                simple.from = only.split_once('@').map(|(user, _)| format!("{user}@{domain}"));
+            }
+            _ => draft.changed(
+                format!("mail-from {address} of action {name}"),
+                "it is for several senders, which keep their addresses: add an entry to `generic` for each",
+            ),
+        },
         Some(("", domain)) if is_domain(domain) => {
             draft.sends_as(machine, domain, &[], "mail-from");
             draft.generic_is_for_senders(&[], "what mail-from is for, and From");

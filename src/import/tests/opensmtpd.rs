@@ -330,3 +330,16 @@ fn an_opensmtpd_that_receives_mail_is_known() {
         assert!(draft.serves.iter().all(|how| how.contains(serves)), "{:?}", draft.serves);
     }
 }
+
+#[test]
+fn mail_from_is_for_the_mail_of_its_own_action() {
+    let rules = |sender: &str| {
+        format!(
+            "table secrets file:/etc/mail/secrets\nlisten on lo0\naction \"kid\" relay host smtps://kid@smtp.kid.example auth <secrets> mail-from \"@kid.example\"\n\
+             action \"out\" relay host smtp+tls://bob@smtp.isp.example:587 auth <secrets>\n\
+             match from local mail-from \"{sender}\" for any action \"kid\"\nmatch from local for any action \"out\"\n"
+        )
+    };
+    smtpd(&rules("kid@box.home.lan"), &[], &["from = \"kid@kid.example\""], &["generic"]);
+    smtpd(&rules("@home.lan"), &[], &["mail-from @kid.example of action kid: it is for several senders"], &["from ="]);
+}
