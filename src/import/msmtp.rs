@@ -54,6 +54,15 @@ enum Rank {
     Other,
 }
 
+/// What becomes of mail to the names of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnNames {
+    /// It is for people here.
+    OnThisMachine,
+    /// The default account's relay has it.
+    AtTheRelay,
+}
+
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     let text = context.required(context.source)?;
@@ -63,11 +72,18 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     accounts.retain(|(name, _)| name != "default" || default.is_none());
     let is_default = |name: &String| default.as_deref().unwrap_or("default") == name;
     let has_default = accounts.iter().any(|(name, commands)| is_default(name) && commands.get("host").is_some());
-    let aliases =
-        machine_wide(context, accounts.iter().filter(|(name, _)| !has_default || is_default(name)), &mut draft);
+    let usual = accounts.iter().filter(|(name, _)| !has_default || is_default(name));
+    let own_mail = match accounts.iter().find(|(name, commands)| is_default(name) && commands.get("host").is_some()) {
+        Some((_, commands)) => sender::own_mail(context, commands),
+        None => OwnNames::OnThisMachine,
+    };
+    let aliases = machine_wide(context, usual, own_mail, &mut draft);
     for (name, commands) in &accounts {
         let rank = if is_default(name) { Rank::Default } else { Rank::Other };
         account::add(context, name, commands, rank, &mut draft);
+    }
+    if let Some((_, commands)) = accounts.iter().find(|(name, _)| is_default(name)) {
+        sender::keeps_default(context, commands, &mut draft);
     }
     for (name, commands) in &accounts {
         if let Some(path) = commands.path("aliases", context).filter(|path| aliases.as_ref() != Some(path)) {
@@ -85,6 +101,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
 fn machine_wide<'a>(
     context: &ImportContext<'_>,
     accounts: impl Iterator<Item = &'a (String, Commands)> + Clone,
+    own_mail: OwnNames,
     draft: &mut Draft,
 ) -> Option<String> {
     let mut usable = accounts.map(|(_, commands)| commands).filter(|commands| commands.get("host").is_some());
@@ -94,7 +111,7 @@ fn machine_wide<'a>(
         Some(domain) => draft.greets_as(domain, context.hostname, "domain"),
     }
     let path = usable.find_map(|commands| commands.path("aliases", context))?;
-    aliases::carry(context, &path, draft);
+    aliases::carry(context, &path, own_mail, draft);
     Some(path)
 }
 

@@ -4,12 +4,14 @@
 
 mod config;
 mod relay;
+mod routes;
 mod tokens;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use self::config::{Action, Config, Origin, Recipients, Rows, Rule, Table, Values};
+use self::config::{Action, Config, Origin, Recipients, Rows, Senders, Table, Values};
+use self::routes::Routes;
 use super::draft::{Draft, inline, is_domain, is_public, is_this_machine, quoted};
 use crate::import::{ImportContext, ImportError, Tables};
 
@@ -80,8 +82,8 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     }
     draft.top.text("origin", &name, "/etc/mailname, or this machine's name");
     receives(&source, &name, &mut draft);
-    let routes = routes(&source, &name, &mut draft);
-    local_mail(&source, &routes, &name, &mut draft);
+    let routes = routes::routes(&source, &name, &mut draft);
+    local_mail(&source, &routes, &mut draft);
     relay::add_all(&source, &routes.relays, &name, &mut draft);
     others(&source.config, &mut draft);
     Ok(draft)
@@ -94,163 +96,14 @@ fn server_name(context: &ImportContext<'_>) -> String {
     mailname.filter(|name| is_domain(name)).unwrap_or_else(|| context.hostname.to_owned())
 }
 
-/// Where mail of this machine's programs goes.
-#[derive(Default)]
-struct Routes {
-    /// The actions for mail to anybody, and for whose mail they are: nobody named means everybody's.
-    relays: Vec<(String, Vec<String>)>,
-    /// The action for mail to this machine's users, where that does not go the same way.
-    local: Option<String>,
-}
-
-/// The first rule that fits counts: for mail to others, and for mail to this machine, which is `name`.
-fn routes(source: &Source<'_>, name: &str, draft: &mut Draft) -> Routes {
-    let mut routes = Routes::default();
-    let (mut is_decided, mut is_local_decided) = (false, false);
-    for rule in &source.config.rules {
-        let action = rule.action.as_deref().and_then(|name| source.config.actions.get(name));
-        let what = described(rule);
-        let is_relay = action.is_some_and(|action| action.method == "relay");
-        let is_imported = is_relay && rule.conditions.is_empty();
-        if !is_decided && !is_imported && is_for_other_senders(rule) {
-            draft.others.get_or_insert_with(|| format!("{what}, which is not imported"));
-        }
-        if rule.origin == Origin::Others {
-            let why = "it is for machines in the network; add each with \"postrider client add\"";
-            draft.left_out(what, why);
-        } else if !rule.conditions.is_empty() {
-            draft.left_out(
-                what,
-                format!("it asks for {}, which decides nothing in postrider", rule.conditions.join(", ")),
-            );
-        } else if let Some(to) = rule.action.as_ref().filter(|_| action.is_some()) {
-            match &rule.recipients {
-                Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_) if is_decided => {}
-                Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_) if is_relay => {
-                    let senders = senders(source, rule, draft);
-                    is_decided = rule.senders.is_none();
-                    is_local_decided |= is_decided && is_for_this_machine(source, rule, name);
-                    if let Recipients::AllBut(but) = &rule.recipients {
-                        let how =
-                            "OpenSMTPD asked the rules behind this one, or refused it; it now goes like any other";
-                        draft.changed(format!("mail to {} ({what})", excluded(source, but)), how);
-                    }
-                    if let Some(first) = draft.others.clone().filter(|_| !senders.is_empty()) {
-                        draft.changed(
-                            format!("mail of {}", senders.join(", ")),
-                            format!("OpenSMTPD asked another rule first: {first}"),
-                        );
-                    }
-                    if is_decided || !senders.is_empty() {
-                        add(&mut routes.relays, to, senders);
-                    }
-                }
-                Recipients::Local if routes.local.is_none() && !is_local_decided => routes.local = Some(to.clone()),
-                Recipients::Local => {}
-                Recipients::Domains(_) if is_relay => {
-                    draft.left_out(what, "postrider chooses the relay by sender, not by recipient");
-                }
-                // Mail of others to this machine: see `receives`.
-                Recipients::Domains(_) if rule.origin == Origin::Any => {}
-                _ => draft.left_out(what, "not supported; map such addresses in `virtual` or aliases"),
-            }
-        } else if rule.action.is_none() {
-            draft.left_out(what, "postrider rejects no mail of this machine's users");
-        } else {
-            draft.left_out(what, "there is no such action");
-        }
-    }
-    if !is_decided {
-        draft.others.get_or_insert_with(|| "no rule for this sender, so its mail was refused".to_owned());
-    }
-    routes
-}
-
-/// Whether it may decide about mail of senders that no rule names.
-fn is_for_other_senders(rule: &Rule) -> bool {
-    let is_by_sender = rule.conditions.iter().all(|condition| condition == "mail-from");
-    rule.origin != Origin::Others
-        && matches!(rule.recipients, Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_))
-        && rule.senders.is_none()
-        && is_by_sender
-}
-
-/// Whether a rule for nearly all mail is also for that to this machine.
-fn is_for_this_machine(source: &Source<'_>, rule: &Rule, name: &str) -> bool {
-    match &rule.recipients {
-        Recipients::AllButLocal => false,
-        Recipients::AllBut(but) => source.values(but).is_ok_and(|rows| {
-            !rows
-                .iter()
-                .any(|(domain, _)| domain.eq_ignore_ascii_case(name) || domain.eq_ignore_ascii_case("localhost"))
-        }),
-        _ => true,
-    }
-}
-
-/// What a rule for nearly all mail leaves out, for people.
-fn excluded(source: &Source<'_>, but: &Values) -> String {
-    match (but, source.values(but)) {
-        (Values::Table(table), _) => format!("<{table}>"),
-        (_, Ok(rows)) => rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(", "),
-        (_, Err(_)) => "others".to_owned(),
-    }
-}
-
-fn add(relays: &mut Vec<(String, Vec<String>)>, name: &str, senders: Vec<String>) {
-    match relays.iter_mut().find(|(known, of)| known == name && of.is_empty() == senders.is_empty()) {
-        Some((_, known)) => known.extend(senders),
-        None => relays.push((name.to_owned(), senders)),
-    }
-}
-
-/// `mail-from` of a rule, as entries of `senders`.
-fn senders(source: &Source<'_>, rule: &Rule, draft: &mut Draft) -> Vec<String> {
-    let Some(values) = &rule.senders else { return Vec::new() };
-    match source.values(values) {
-        Ok(rows) => {
-            let (whole, others): (Vec<String>, Vec<String>) =
-                rows.into_iter().map(|(key, _)| key).partition(|key| key.contains('@') && !key.contains('*'));
-            for other in others {
-                draft.left_out(format!("mail-from {other}"), "only user@domain and @domain can be in `senders`");
-            }
-            whole
-        }
-        Err(why) => {
-            draft.left_out(described(rule), why);
-            Vec::new()
-        }
-    }
-}
-
-fn described(rule: &Rule) -> String {
-    let from = match rule.origin {
-        Origin::Local => "local",
-        Origin::Any => "any",
-        Origin::Others => "others",
-    };
-    let to = match &rule.recipients {
-        Recipients::Local => "local".to_owned(),
-        Recipients::Any => "any".to_owned(),
-        Recipients::AllButLocal => "all but local".to_owned(),
-        Recipients::AllBut(_) => "all but certain recipients".to_owned(),
-        Recipients::Domains(Values::One(domain)) => format!("domain {domain}"),
-        Recipients::Domains(Values::Table(table)) => format!("domain <{table}>"),
-        Recipients::Domains(Values::Rows(_)) => "domain { ... }".to_owned(),
-        Recipients::Others => "certain recipients".to_owned(),
-    };
-    let action = rule.action.as_ref().map_or_else(|| "reject".to_owned(), |name| format!("action {name}"));
-    format!("match from {from} for {to} {action}")
-}
-
 /// Aliases, virtual users, and whether this machine keeps mail at all.
-fn local_mail(source: &Source<'_>, routes: &Routes, name: &str, draft: &mut Draft) {
+fn local_mail(source: &Source<'_>, routes: &Routes, draft: &mut Draft) {
     let local = routes.local.as_ref().and_then(|local| source.config.actions.get(local));
-    let Some(action) = local.filter(|action| action.method != "relay") else {
+    let Some(action) = local else {
         draft.top.list("own_domains", &[], "all mail goes to the relay, also that for this machine");
         return;
     };
-    draft.top.list("own_domains", &[name.to_owned(), "localhost".to_owned()], "what \"for local\" means");
+    draft.top.list("own_domains", &routes.own_domains, "what \"for local\" means, and domains that a rule keeps here");
     if !["expand-only", "forward-only"].contains(&action.method.as_str()) {
         draft.keeps_own_mail();
     } else if action.method == "forward-only" {
@@ -325,7 +178,7 @@ fn receives(source: &Source<'_>, name: &str, draft: &mut Draft) {
                 draft.serves(format!("receives mail for {name} (listen on, match from any)"));
             }
             Recipients::Any | Recipients::AllButLocal | Recipients::AllBut(_)
-                if rule.senders.is_none() && rule.conditions.is_empty() =>
+                if matches!(rule.senders, Senders::All) && rule.conditions.is_empty() =>
             {
                 draft.serves("sends mail of other machines (listen on, match from any for any)");
             }

@@ -122,7 +122,7 @@ fn revaliases(context: &ImportContext<'_>, relay: &Simple, draft: &mut Draft) ->
         if let Some(hub) = hub.filter(|hub| Some(place(host_and_port(hub))) != usual) {
             let why = "add an account with this relay and the address in its `senders`";
             draft.left_out(format!("revaliases mailhub {hub} for {user}"), why);
-            draft.elsewhere.push(Elsewhere { sender: user.to_owned(), relay: place(host_and_port(hub)) });
+            draft.elsewhere.push(Elsewhere::relay(user, &place(host_and_port(hub))));
         }
     }
     rows

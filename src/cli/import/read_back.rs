@@ -81,7 +81,7 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
         }
         if let Some(other) = draft.elsewhere.iter().find(|one| one.sender.eq_ignore_ascii_case(sender)) {
             result = Comparison::Different;
-            print_line!("    {program}: relay {}", printable(&other.relay));
+            print_line!("    {program}: {}", printable(&other.goes));
             print_line!("    different: sent through account {}", printable(&way.account));
             continue;
         }

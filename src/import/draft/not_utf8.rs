@@ -125,7 +125,7 @@ impl Draft {
             let listed =
                 account.keys.lines.iter().find(|line| line.key == "senders").map(|line| value::texts(&line.value));
             let senders = listed.unwrap_or_default().into_iter().filter(|sender| !is_pattern(sender));
-            self.elsewhere.extend(senders.map(|sender| Elsewhere { sender, relay: relay.clone() }));
+            self.elsewhere.extend(senders.map(|sender| Elsewhere::relay(sender, &relay)));
         }
         let value = super::quoted(name);
         self.top.lines.retain(|line| line.key != "default_account" || line.value != value);

@@ -4,13 +4,25 @@
 use super::Draft;
 use crate::mail::address_class::AddressClass;
 
-/// A sender whose mail the source sends through a relay that is not imported.
+/// A sender whose mail the source refuses, or sends through a relay that is not imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elsewhere {
     /// A login or an address.
     pub sender: String,
-    /// As the source writes it.
-    pub relay: String,
+    /// What the source does with it, for people.
+    pub goes: String,
+}
+
+impl Elsewhere {
+    /// Through a relay, as the source writes it.
+    pub(crate) fn relay(sender: impl Into<String>, relay: &str) -> Self {
+        Self { sender: sender.into(), goes: format!("relay {relay}") }
+    }
+
+    /// Nowhere, and why.
+    pub(crate) fn refused(sender: impl Into<String>, why: &str) -> Self {
+        Self { sender: sender.into(), goes: format!("refused ({why})") }
+    }
 }
 
 /// Where the source has the mail of the users of its machine.

@@ -59,10 +59,12 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
     if let Some(user) = commands.get("user") {
         keys.text("username", user, "");
     }
-    // The later of the two counts: an account may have inherited the other.
-    let source = commands.0.iter().rev().find(|(name, _)| name == "password" || name == "passwordeval");
-    let secret = source.filter(|(name, _)| name == "password").map(|(_, password)| Secret::new(password.clone()));
-    if let Some((_, command)) = source.filter(|(name, _)| name == "passwordeval") {
+    // A command is asked only where there is no password, though that be inherited.
+    let secret = commands.get("password").map(|password| Secret::new(password.to_owned()));
+    if secret.is_some() && commands.get("passwordeval").is_some() {
+        draft.no_effect(format!("passwordeval (account {name})"), "msmtp runs it only where there is no password");
+    }
+    if let Some(command) = commands.get("passwordeval").filter(|_| secret.is_none()) {
         keys.line("password", format!("{{ command = [\"sh\", \"-c\", {}] }}", quoted(command)), "passwordeval");
     } else if secret.is_none() {
         draft.left_out(

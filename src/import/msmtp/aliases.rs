@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::OwnNames;
 use crate::import::ImportContext;
-use crate::import::draft::{Draft, quoted};
+use crate::import::draft::{Draft, inline, quoted};
 
-pub(super) fn carry(context: &ImportContext<'_>, path: &str, draft: &mut Draft) {
+pub(super) fn carry(context: &ImportContext<'_>, path: &str, own_mail: OwnNames, draft: &mut Draft) {
     let text = match (context.read)(path.as_ref()) {
         Ok(text) => text,
         Err(error) => {
@@ -14,6 +15,19 @@ pub(super) fn carry(context: &ImportContext<'_>, path: &str, draft: &mut Draft) 
         }
     };
     let rows = rows(&text);
+    if own_mail == OwnNames::AtTheRelay {
+        // `aliases` is for people here, of whom there are none.
+        let key = |name: &str| if name == "default" { String::new() } else { name.to_owned() };
+        let row = |(name, values): &(String, String)| {
+            format!("{} = {}", quoted(&format!("{}@{}", key(name), context.hostname)), quoted(values))
+        };
+        let rows: Vec<String> = rows.iter().map(row).collect();
+        if !rows.is_empty() {
+            draft.top.values("virtual", &[inline(&rows)], "aliases: what has no row goes to the relay");
+            draft.changed("aliases", "they are a copy in `virtual`: edit that from now on");
+        }
+        return;
+    }
     // aliases(5) knows comments only as lines of their own.
     let is_plain = text.lines().all(|line| line.trim_start().starts_with('#') || !line.contains('#'));
     let place = if is_plain { path.to_owned() } else { copy(&rows, draft) };

@@ -1,10 +1,10 @@
 //! What msmtp does about senders: `from` with its patterns, `auto_from`, `set_from_header` and `allow_from_override`.
 
-use super::{Commands, Rank};
+use super::{Commands, OwnNames, Rank};
 use crate::config::providers::Provider;
 use crate::config::sender_pattern;
 use crate::import::ImportContext;
-use crate::import::draft::{Draft, Section, is_this_machine, names_of, quoted};
+use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine, names_of, quoted};
 use crate::mail::address::Address;
 
 /// What `from` means.
@@ -53,7 +53,7 @@ pub(super) fn carry(
         From::Address(address) => {
             serves(name, &address, by, keys, draft);
             forced(name, &address, commands, keys, draft);
-            if rank == Rank::Default && is_own(context, &address) {
+            if rank == Rank::Default && own_mail(context, commands) == OwnNames::AtTheRelay {
                 goes_to_relay(draft);
             }
             if rank == Rank::Default && overrides && !sets_header {
@@ -92,6 +92,50 @@ pub(super) fn carry(
     }
 }
 
+/// What becomes of mail to the names of this machine, by what the default account says.
+pub(super) fn own_mail(context: &ImportContext<'_>, commands: &Commands) -> OwnNames {
+    // A mail server on this machine has mailboxes for them.
+    let is_server = || commands.get("host").is_some_and(is_this_machine) && commands.get("user").is_none();
+    let is_at_relay = match written(context, commands) {
+        Some(From::Address(address)) => Address::parse(&address).is_ok() && is_own(context, &address),
+        Some(From::Domain { is_login: true, .. }) => is_server(),
+        _ => false,
+    };
+    if is_at_relay { OwnNames::AtTheRelay } else { OwnNames::OnThisMachine }
+}
+
+/// Mail that names no sender has the default account, also where another account is for the address that it gets. Accounts are
+/// asked for the sender as it was given first, which is an address of this machine.
+pub(super) fn keeps_default(context: &ImportContext<'_>, commands: &Commands, draft: &mut Draft) {
+    let domain = match written(context, commands) {
+        Some(From::Address(address) | From::Pattern(address)) => {
+            address.rsplit_once('@').map_or(String::new(), |(_, domain)| domain.to_lowercase())
+        }
+        Some(From::Domain { domain, .. }) => domain.to_lowercase(),
+        None => context.hostname.to_lowercase(),
+    };
+    let Some(default) =
+        draft.accounts.iter().position(|account| draft.top.has("default_account", &quoted(&account.name)))
+    else {
+        return;
+    };
+    let is_met = |of: &DraftAccount| of.keys.contains("senders", &domain) || of.keys.contains("senders", "*");
+    let is_another = |(at, of): (usize, &DraftAccount)| at != default && is_met(of);
+    if !draft.accounts.iter().enumerate().any(is_another) {
+        return;
+    }
+    let is_free = |entry: &String| !draft.accounts.iter().any(|of| of.keys.contains("senders", &quoted(entry)));
+    let own = names_of(context.hostname).into_iter().map(|name| format!("@{name}"));
+    let own: Vec<String> = own.filter(is_free).collect();
+    let comment = "mail that names no other sender";
+    let keys = &mut draft.accounts[default].keys;
+    if keys.sets("senders") {
+        keys.extend_list("senders", &own, comment);
+    } else {
+        keys.list("senders", &own, comment);
+    }
+}
+
 /// Whether an address is of this machine.
 fn is_own(context: &ImportContext<'_>, address: &str) -> bool {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
@@ -108,8 +152,7 @@ fn goes_to_relay(draft: &mut Draft) {
 fn local_users(context: &ImportContext<'_>, domain: &str, by: &str, commands: &Commands, draft: &mut Draft) {
     let host = commands.get("host").unwrap_or_default();
     let is_own = is_own(context, &format!("x@{domain}"));
-    if is_this_machine(host) && commands.get("user").is_none() {
-        // A mail server, which has mailboxes for them.
+    if own_mail(context, commands) == OwnNames::AtTheRelay {
         goes_to_relay(draft);
     }
     if is_own {
@@ -179,7 +222,8 @@ fn forced(name: &str, address: &str, commands: &Commands, keys: &mut Section, dr
 fn serves(name: &str, sender: &str, by: &str, keys: &mut Section, draft: &mut Draft) {
     let entry = format!("[{}]", quoted(sender));
     if let Some(first) = draft.accounts.iter().find(|account| account.keys.has("senders", &entry)) {
-        let how = format!("account {} is used for {sender}, since it comes first", first.name);
+        let how =
+            format!("account {} is used for mail that names {sender} as its sender, since it comes first", first.name);
         draft.changed(format!("{by} (account {name})"), how);
     } else {
         keys.list("senders", &[sender.to_owned()], by);

@@ -76,12 +76,31 @@ pub(super) enum Recipients {
     Others,
 }
 
+/// From whom: `mail-from`.
+#[derive(Debug, Clone)]
+pub(super) enum Senders {
+    All,
+    These(Values),
+    /// `! mail-from`.
+    But(Values),
+}
+
+impl Senders {
+    fn of(sense: Sense, values: Option<Values>) -> Self {
+        match (sense, values) {
+            (_, None) => Self::All,
+            (Sense::Is, Some(values)) => Self::These(values),
+            (Sense::IsNot, Some(values)) => Self::But(values),
+        }
+    }
+}
+
 /// `match`.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) origin: Origin,
     pub(super) recipients: Recipients,
-    pub(super) senders: Option<Values>,
+    pub(super) senders: Senders,
     /// Further conditions, by name.
     pub(super) conditions: Vec<String>,
     /// `None`: the message is rejected.
@@ -149,7 +168,7 @@ impl Config {
     fn action(&mut self, tokens: &[Token]) {
         let [Token::Word(name), Token::Word(method), rest @ ..] = tokens else { return };
         let mut options = Vec::new();
-        let mut rest = rest;
+        let mut rest = behind_argument(method, rest);
         while let Some((first, behind)) = rest.split_first() {
             rest = behind;
             let Some(option) = first.word() else { continue };
@@ -166,6 +185,20 @@ impl Config {
         self.actions.insert(name.clone(), Action { method: method.clone(), options });
     }
 }
+
+/// What follows the method and what it is told: a command, a server, or the place of a mailbox, which `maildir` may leave out.
+fn behind_argument<'t>(method: &str, tokens: &'t [Token]) -> &'t [Token] {
+    let next = tokens.first().and_then(Token::word);
+    let has_argument = match method {
+        "mda" | "lmtp" => next.is_some(),
+        "maildir" => next.is_some_and(|next| !OPTIONS_OF_MAILBOXES.contains(&next)),
+        _ => false,
+    };
+    if has_argument { &tokens[1..] } else { tokens }
+}
+
+/// What may follow a `maildir` that does not say where it is.
+const OPTIONS_OF_MAILBOXES: [&str; 7] = ["junk", "alias", "ttl", "user", "userbase", "virtual", "wrapper"];
 
 /// The words of a statement; a table's name stands in angle brackets.
 fn words(tokens: &[Token]) -> Vec<String> {
@@ -211,7 +244,7 @@ fn rule(tokens: &[Token]) -> Rule {
     let mut rule = Rule {
         origin: Origin::Local,
         recipients: Recipients::Local,
-        senders: None,
+        senders: Senders::All,
         conditions: Vec::new(),
         action: None,
     };
@@ -228,9 +261,9 @@ fn rule(tokens: &[Token]) -> Rule {
                 rest.get(1..).unwrap_or_default()
             }
             "from" | "for" => criterion(word, sense, rest, &mut rule),
-            "mail-from" if sense == Sense::Is && !rest.first().is_some_and(|next| next.is("regex")) => {
+            "mail-from" if !rest.first().is_some_and(|next| next.is("regex")) => {
                 let (senders, behind) = values(rest);
-                rule.senders = senders;
+                rule.senders = Senders::of(sense, senders);
                 behind
             }
             // Mail of this machine's programs has none of them: a listener gives the tag.
@@ -278,9 +311,9 @@ fn criterion<'t>(kind: &str, sense: Sense, tokens: &'t [Token], rule: &mut Rule)
             rule.origin = Origin::Any;
             rest
         }
-        ("from", "mail-from") if sense == Sense::Is && !is_regex => {
+        ("from", "mail-from") if !is_regex => {
             let (senders, behind) = values(rest);
-            (rule.origin, rule.senders) = (Origin::Any, senders);
+            (rule.origin, rule.senders) = (Origin::Any, Senders::of(sense, senders));
             behind
         }
         ("for", "local") if sense == Sense::Is => {

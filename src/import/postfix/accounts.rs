@@ -25,7 +25,7 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
                  with its relay and login and with the sender in `senders`"
             );
             draft.left_out(format!("login of {sender}"), why);
-            draft.elsewhere.push(Elsewhere { sender, relay: unknown(name) });
+            draft.elsewhere.push(Elsewhere::relay(sender, &unknown(name)));
             continue;
         }
         let Some(way) = ways.of(&sender) else {
@@ -76,7 +76,7 @@ fn compare_usual_senders(file: &MainCf<'_>, ways: &Ways, draft: &mut Draft) {
     let origin = file.or_default("myorigin", "$myhostname");
     for user in ["root", "postmaster"] {
         if let Some(name) = ways.unknown_for(&format!("{user}@{origin}")) {
-            draft.elsewhere.push(Elsewhere { sender: user.to_owned(), relay: unknown(name) });
+            draft.elsewhere.push(Elsewhere::relay(user, &unknown(name)));
         }
     }
 }

@@ -198,7 +198,7 @@ fn accounts_are_made_of_others() {
         ("account default : work\n", "default_account = \"work\"", "[account.default]"),
         ("account default : work\nport 26\n", "default_account = \"default\"", "x"),
         ("account default : work, home\n", "[account.default]\nrelay = \"[home.example]:25\"", "x"),
-        ("account default : work\nport 26\n", "account work is used for me@work.example", "x"),
+        ("account default : work\nport 26\n", "account work is used for mail that names me@work.example", "x"),
     ] {
         let has_not = if has_not == "x" { "unknown" } else { has_not };
         case(Program::Msmtp, &[("/c/msmtprc", &format!("{base}{more}"))], &[has], &[has_not]);
@@ -209,6 +209,54 @@ fn accounts_are_made_of_others() {
         &["[account.default]", "relay = \"[isp.example]:25\""],
         &[],
     );
+}
+
+#[test]
+fn mail_that_names_no_sender_keeps_the_default_account_of_msmtp() {
+    let default = "account default\nhost a.example\n";
+    let own = "\"@box.home.lan\", \"@box\", \"@localhost\"]    # ";
+    for (other, from, has, has_not) in [
+        // What the default account's mail is rewritten to is another account's sender.
+        ("from me@isp.example", "from me@isp.example", &format!("senders = [{own}")[..], "x x"),
+        ("from %U@isp.example", "from me@isp.example", &format!("senders = [\"me@isp.example\", {own}"), "x x"),
+        ("from m*@isp.example", "from me@isp.example", &format!("senders = [\"me@isp.example\", {own}"), "x x"),
+        ("from root@isp.example", "from %U@isp.example", &format!("senders = [\"@isp.example\", {own}"), "x x"),
+        (
+            "from root@isp.example",
+            "from me@isp.example\nset_from_header on",
+            &format!("senders = [\"me@isp.example\", {own}"),
+            "x x",
+        ),
+        ("from root@box.home.lan", "", &format!("senders = [{own}"), "x x"),
+        ("from %U@%H", "", "senders = [\"@box\", \"@localhost\"]", "x x"),
+        ("from me@other.example", "from me@isp.example", "senders = [\"me@isp.example\"]", "@box.home.lan\", \"@box\""),
+    ] {
+        let other = format!("account other\nhost b.example\n{other}\n");
+        for text in [format!("{other}{default}{from}\n"), format!("{default}{from}\n{other}")] {
+            // Who comes first has an address that both name.
+            let is_same = other.contains(&format!("\n{from}\n"));
+            let has = if is_same && text.starts_with(default) { "senders = [\"me@isp.example\"]" } else { has };
+            case(Program::Msmtp, &[("/m", &text)], &["default_account = \"default\"", has], &[has_not]);
+        }
+    }
+}
+
+#[test]
+fn aliases_hold_also_where_a_server_on_this_machine_has_the_other_mail() {
+    let server = "host localhost\nauto_from on\nmaildomain isp.example\naliases /a\n";
+    let rows = ("/a", "root: joe@isp.example, jane@isp.example # us\ndefault: catch@isp.example\n");
+    let is_virtual = "virtual = [{ \"root@box.home.lan\" = \"joe@isp.example, jane@isp.example\", \"@box.home.lan\" = \"catch@isp.example\" }]";
+    case(Program::Msmtp, &[("/m", server), rows], &["own_domains = []", is_virtual], &["\naliases ="]);
+    let own = "host a.example\nfrom root@localhost\naliases /a\n";
+    case(Program::Msmtp, &[("/m", own), rows], &["own_domains = []", is_virtual], &["\naliases ="]);
+}
+
+#[test]
+fn a_password_of_msmtp_comes_before_a_command_that_prints_one() {
+    for text in ["passwordeval echo x\npassword p", "password p\npasswordeval echo x"] {
+        let text = format!("host a.example\nauth on\nuser me\ntls on\n{text}\n");
+        case(Program::Msmtp, &[("/m", &text)], &["password = { file", "# No effect: passwordeval"], &["command"]);
+    }
 }
 
 #[test]
