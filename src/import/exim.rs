@@ -88,6 +88,11 @@ fn senders(context: &ImportContext<'_>, names: &Names<'_>, draft: &mut Draft) {
     draft.top.text("origin", &mailname, "/etc/mailname");
     let mut rows = email_addresses(context, draft);
     let is_satellite = names.kind == "satellite";
+    if is_satellite && !rows.is_empty() {
+        // `generic` is for recipients as well below, and these are for senders alone.
+        draft.top.values("sender_canonical", &[inline(&rows)], "/etc/email-addresses");
+        rows.clear();
+    }
     let host = names.host.filter(|_| names.hides || is_satellite);
     if let Some(host) = host {
         let every = std::iter::once(&mailname).chain(names.own);
@@ -101,7 +106,11 @@ fn senders(context: &ImportContext<'_>, names: &Names<'_>, draft: &mut Draft) {
     if rows.is_empty() {
         return;
     }
-    let comment = if host.is_some() { "dc_readhost, /etc/email-addresses" } else { "/etc/email-addresses" };
+    let comment = match host {
+        Some(_) if is_satellite => "dc_readhost",
+        Some(_) => "dc_readhost, /etc/email-addresses",
+        None => "/etc/email-addresses",
+    };
     draft.top.values("generic", &[inline(&rows)], comment);
     // A satellite sends the mail of its users to dc_readhost.
     let and: &[AddressClass] = if is_satellite { &[AddressClass::EnvelopeRecipient] } else { &[] };

@@ -187,6 +187,7 @@ fn receives(source: &Source<'_>, name: &str, draft: &mut Draft) {
                 let first = first.unwrap_or_else(|| "others".to_owned());
                 draft.serves(format!("receives mail for {first} (listen on, match from any)"));
             }
+            Recipients::Others => draft.serves("receives mail for certain recipients (listen on, match from any)"),
             _ => {}
         }
     }

@@ -29,12 +29,12 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     let rows = revaliases(context, &simple, &mut draft);
     let rewritten = take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(context.hostname));
     match (&rewritten, foreign) {
-        (Some(domain), _) => draft.sends_as(context.hostname, domain, &rows, "rewriteDomain, revaliases"),
+        (Some(domain), _) => draft.sends_as(context.hostname, domain, &[], "rewriteDomain"),
         (None, Some(name)) => draft.top.text("origin", name, "hostname"),
         (None, None) => {}
     }
-    if rewritten.is_none() && !rows.is_empty() {
-        draft.top.values("generic", &[inline(&rows)], "revaliases");
+    if !rows.is_empty() {
+        draft.top.values("sender_canonical", &[inline(&rows)], "revaliases");
     }
     if let Some(name) = &hostname {
         draft.greets_as(name, context.hostname, "hostname");
@@ -46,7 +46,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     }
     if yes(take("fromlineoverride")) {
         let how = "a From field that a program writes was the envelope sender as well; that is now the sender given with -f, or the \
-                   login, and `generic` decides what it becomes. Where the relay accepts one sender only, set `from` in the account";
+                   login, and `sender_canonical` and `generic` decide what it becomes. Where the relay accepts one sender only, set `from` in the account";
         draft.changed("FromLineOverride", how);
     } else {
         draft.changed("FromLineOverride", "a From field is sent as the program writes it");

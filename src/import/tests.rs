@@ -8,6 +8,7 @@ mod msmtp;
 mod msmtp_commands;
 mod opensmtpd;
 mod postfix;
+mod postfix_destinations;
 mod postfix_parameters;
 mod postfix_submission;
 mod sendmail;
@@ -55,6 +56,24 @@ fn drafted_with(trust_networks: Option<&str>, program: Program, source: &str, fi
         tables: Tables::Copied,
         trust_networks,
         read: &read_file,
+    };
+    translate(program, &context).unwrap()
+}
+
+/// The same on a machine of another name, which the configuration need not load with.
+pub(crate) fn drafted_on(hostname: &str, program: Program, files: &[(&str, &str)]) -> Draft {
+    let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
+    let read = |path: &Path| {
+        files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    };
+    let context = ImportContext {
+        source: Path::new("/c"),
+        source_is: SourceIs::Folder,
+        hostname,
+        home: None,
+        tables: Tables::Copied,
+        trust_networks: None,
+        read: &read,
     };
     translate(program, &context).unwrap()
 }

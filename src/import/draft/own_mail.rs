@@ -1,7 +1,7 @@
 //! Where the source has mail that our result sends elsewhere: that to the users of its machine, and that of senders whose relay is
 //! not imported.
 
-use super::Draft;
+use super::{Draft, DraftAccount, quoted};
 use crate::mail::address_class::AddressClass;
 
 /// A sender whose mail the source refuses, or sends through a relay that is not imported.
@@ -44,6 +44,24 @@ impl Draft {
     /// The source has mailboxes on this machine, and asks no ~/.forward.
     pub(crate) fn writes_mailboxes(&mut self) {
         self.keeps("stayed on it");
+    }
+
+    /// Mail of senders in these domains keeps the default account, also where another account is for what `generic` makes of them:
+    /// accounts are asked for the sender as it was given first.
+    pub(crate) fn default_account_keeps(&mut self, domains: &[String], comment: &str) {
+        let is_default = |of: &DraftAccount| self.top.has("default_account", &quoted(&of.name));
+        let Some(default) = self.accounts.iter().position(is_default) else { return };
+        let is_free = |entry: &String| !self.accounts.iter().any(|of| of.keys.contains("senders", &quoted(entry)));
+        let own: Vec<String> = domains.iter().map(|name| format!("@{name}")).filter(is_free).collect();
+        let keys = &mut self.accounts[default].keys;
+        if own.is_empty() {
+            return;
+        }
+        if keys.sets("senders") {
+            keys.extend_list("senders", &own, comment);
+        } else {
+            keys.list("senders", &own, comment);
+        }
     }
 
     fn keeps(&mut self, how: &str) {

@@ -124,16 +124,7 @@ pub(super) fn keeps_default(context: &ImportContext<'_>, commands: &Commands, dr
     if !draft.accounts.iter().enumerate().any(is_another) {
         return;
     }
-    let is_free = |entry: &String| !draft.accounts.iter().any(|of| of.keys.contains("senders", &quoted(entry)));
-    let own = names_of(context.hostname).into_iter().map(|name| format!("@{name}"));
-    let own: Vec<String> = own.filter(is_free).collect();
-    let comment = "mail that names no other sender";
-    let keys = &mut draft.accounts[default].keys;
-    if keys.sets("senders") {
-        keys.extend_list("senders", &own, comment);
-    } else {
-        keys.list("senders", &own, comment);
-    }
+    draft.default_account_keeps(&names_of(context.hostname), "mail that names no other sender");
 }
 
 /// Whether an address is of this machine.

@@ -36,8 +36,8 @@ pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
         );
     }
     // Of localhost alone, only what a virtual alias names.
-    let has_users =
-        main.is_set("virtual_alias_maps") || names.iter().any(|name| !name.eq_ignore_ascii_case("localhost"));
+    let has_users = has_names && main.is_set("virtual_alias_maps")
+        || names.iter().any(|name| !name.eq_ignore_ascii_case("localhost"));
     if draft.top.sets("mailbox") {
         draft.own_mail = OwnMail::Stays;
     } else if has_users && !leaves {

@@ -113,7 +113,12 @@ impl<'a> MainCf<'a> {
     /// Defaults that people refer to.
     fn default_of(&self, name: &str) -> String {
         match name {
-            "myhostname" => self.context.hostname.to_owned(),
+            // A name without a domain gets mydomain.
+            "myhostname" if self.context.hostname.contains('.') => self.context.hostname.to_owned(),
+            "myhostname" => {
+                let domain = self.raw("mydomain").unwrap_or("localdomain");
+                format!("{}.{domain}", self.context.hostname)
+            }
             "mydomain" => {
                 let host = self.or_default("myhostname", self.context.hostname);
                 host.split_once('.').map_or_else(|| "localdomain".to_owned(), |(_, domain)| domain.to_owned())

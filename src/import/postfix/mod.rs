@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod auth;
 pub mod connection;
+mod destinations;
 pub mod expansion;
 mod mailboxes;
 pub mod main_cf;
@@ -17,12 +18,11 @@ pub mod tables;
 pub mod tls;
 pub mod unsupported;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use self::main_cf::{MainCf, elements};
 use self::master_cf::Services;
-use super::draft::{Draft, is_domain, is_public, is_this_machine};
+use super::draft::{Draft, is_domain};
 use crate::config::units;
 use crate::import::{ImportContext, ImportError};
 
@@ -51,7 +51,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     for name in main.circular() {
         draft.left_out(name, "it refers to itself, at which Postfix stops; this reference is left out");
     }
-    names(&main, &mut draft);
+    names(&main, context.hostname, &mut draft);
     for (name, key) in TABLES {
         let canonical_is_for = canonical_is_for(&main);
         if key == "canonical" && canonical_is_for.is_some() {
@@ -76,13 +76,16 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     }
     mailboxes::mailbox(&main, &mut draft);
     if !draft.top.sets("mailbox") {
-        kept_by_virtual(&main, context.hostname, &mut draft);
+        kept_by_virtual(&main, &mut draft);
     }
     rewriting(&main, &mut draft);
     let used = accounts::accounts(&file, &services, &mut draft);
     limits(&main, &mut draft);
-    destinations(&main, &mut draft);
-    receives(&main, master.as_deref(), &mut draft);
+    let own = destinations::own_names(&main, &mut draft);
+    if draft.top.sets("generic") && draft.accounts.len() > 1 {
+        draft.default_account_keeps(&own, "Postfix asks for the relay before smtp_generic_maps");
+    }
+    destinations::receives(&main, master.as_deref(), &mut draft);
     let listening = submission::listeners(&file, master.as_deref(), context.trust_networks, &mut draft);
     for server in &listening {
         unsupported::rest(&file.with(&server.options), &mut draft);
@@ -110,14 +113,18 @@ fn canonical_is_for(main: &MainCf<'_>) -> Option<&'static str> {
     }
 }
 
-fn names(main: &MainCf<'_>, draft: &mut Draft) {
+fn names(main: &MainCf<'_>, machine: &str, draft: &mut Draft) {
     if let Some(name) = main.get("syslog_name").filter(|name| name != "postfix" && !name.contains('$')) {
         draft.top.text("syslog_name", &name, "syslog_name");
     }
     match main.get("myhostname") {
         Some(name) if is_domain(&name) => draft.top.text("hostname", &name, "myhostname"),
         Some(name) => draft.left_out(format!("myhostname = {name}"), "not a domain name; set `hostname`"),
-        None => {}
+        None if machine.contains('.') => {}
+        None => {
+            let name = main.or_default("myhostname", "$myhostname");
+            draft.top.text("hostname", &name, "myhostname: this machine's name, with mydomain");
+        }
     }
     append_dot(main, draft);
     if let Some(name) = main.get("smtp_helo_name").filter(|name| Some(name) != main.get("myhostname").as_ref()) {
@@ -146,9 +153,13 @@ fn origin(main: &MainCf<'_>) -> Option<Result<String, String>> {
 }
 
 /// Virtual aliases that keep mail on the machine: the first of them.
-fn kept_by_virtual(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
+fn kept_by_virtual(main: &MainCf<'_>, draft: &mut Draft) {
     const SHOWN: usize = 10;
-    let own = [main.or_default("myhostname", hostname), main.or_default("myorigin", hostname), "localhost".to_owned()];
+    let own = [
+        main.or_default("myhostname", "$myhostname"),
+        main.or_default("myorigin", "$myhostname"),
+        "localhost".to_owned(),
+    ];
     let is_own = |address: &str| {
         address.rsplit_once('@').is_none_or(|(_, domain)| own.iter().any(|own| own.eq_ignore_ascii_case(domain)))
     };
@@ -265,48 +276,6 @@ pub(crate) fn time(text: &str, unit: char) -> Result<String, String> {
         (Ok(0), _) => Err("0 disables it in Postfix; postrider uses its default".to_owned()),
         (Ok(number), 's' | 'm' | 'h' | 'd' | 'w') => Ok(format!("{number}{unit}")),
         _ => Err(format!("\"{text}\" is not a time")),
-    }
-}
-
-/// The machine's own names are those of Postfix: mail to any other goes to the relay, as before.
-fn destinations(main: &MainCf<'_>, draft: &mut Draft) {
-    let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
-    let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
-    let rows = tables::rows(main, "transport_maps", &mut Draft::default());
-    names.extend(rows.into_iter().filter(|(key, value)| relays::is_local(value) && is_domain(key)).map(|(key, _)| key));
-    let mut seen = HashSet::new();
-    names.retain(|name| seen.insert(name.to_lowercase()));
-    for other in others {
-        draft.left_out(
-            format!("mydestination = {other}"),
-            "only names are imported; list further ones in `own_domains`",
-        );
-    }
-    draft.top.list("own_domains", &names, "mydestination");
-}
-
-/// Whether it receives mail from others, or keeps mail that no relay would take.
-fn receives(main: &MainCf<'_>, master: Option<&str>, draft: &mut Draft) {
-    let listens = |line: &String| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (address, port) = fields.first().map_or(("", ""), |name| name.rsplit_once(':').unwrap_or(("", name)));
-        fields.get(1) == Some(&"inet") && ["smtp", "25"].contains(&port) && !is_this_machine(address)
-    };
-    let has_server = master.is_none_or(|text| main_cf::logical_lines(text).iter().any(listens));
-    let interfaces = elements(&main.or_default("inet_interfaces", "all"));
-    let is_inside =
-        |name: &String| ["loopback-only", "localhost", "127.0.0.1", "::1", "[::1]"].contains(&name.as_str());
-    if !has_server || interfaces.iter().all(is_inside) {
-        return;
-    }
-    let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
-    if let Some(domain) = theirs.iter().find(|name| is_public(name)) {
-        draft.serves(format!("receives mail for {domain} (inet_interfaces, mydestination)"));
-    }
-    for name in ["relay_domains", "virtual_mailbox_domains", "virtual_mailbox_maps"] {
-        if main.get(name).is_some() {
-            draft.serves(format!("receives mail for others ({name})"));
-        }
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
     let main = &file.with(services.options(USUAL).unwrap_or_default());
     let for_all = transport_maps(main, services, draft);
     let mut transports = sender_transports(main, services, draft);
-    let mut relays = tables::rows(main, SENDER_RELAYS, draft);
+    let mut relays = with_users(main, tables::rows(main, SENDER_RELAYS, draft));
     relays.retain(|(key, _)| {
         let is_asked = key.contains('@') || key == ALL;
         if !is_asked {
@@ -116,6 +116,21 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
     let delimiters = main.get("recipient_delimiter").unwrap_or_default();
     let unknown = unknown(main, &relays, &transports);
     Ways { relays, transports, usual, relayhost: main.get("relayhost"), logins, delimiters, unknown }
+}
+
+/// A user without a domain is one of $myorigin, and comes behind the whole address.
+fn with_users(main: &MainCf<'_>, rows: Vec<(String, String)>) -> Vec<(String, String)> {
+    let origin =
+        super::origin(main).and_then(Result::ok).unwrap_or_else(|| main.or_default("myhostname", "$myhostname"));
+    let is_user = |key: &str| key != ALL && key != "<>" && !key.contains('@');
+    let (users, mut all): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| is_user(key));
+    for (user, value) in users {
+        let whole = format!("{user}@{}", origin.to_lowercase());
+        if !all.iter().any(|(key, _)| *key == whole) {
+            all.push((whole, value));
+        }
+    }
+    all
 }
 
 const SENDER_RELAYS: &str = "sender_dependent_relayhost_maps";
@@ -191,8 +206,13 @@ fn transport_maps(main: &MainCf<'_>, services: &Services, draft: &mut Draft) -> 
 
 fn sender_transports(main: &MainCf<'_>, services: &Services, draft: &mut Draft) -> Vec<(String, Option<Transport>)> {
     let mut transports = Vec::new();
-    for (key, value) in tables::rows(main, SENDER_TRANSPORTS, draft) {
+    for (key, value) in with_users(main, tables::rows(main, SENDER_TRANSPORTS, draft)) {
         if value.eq_ignore_ascii_case("dunno") {
+            continue;
+        }
+        if key == "<>" {
+            let why = "a bounce uses the account of the message it reports on";
+            draft.left_out(format!("{SENDER_TRANSPORTS} entry for {key}"), why);
             continue;
         }
         let transport = transport(&value, SENDER_TRANSPORTS, services);

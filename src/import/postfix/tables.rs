@@ -109,6 +109,12 @@ fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &
     None
 }
 
+/// The keys of a table; `None`: they cannot be had, or some stand for more than one.
+pub(crate) fn keys(main: &MainCf<'_>, element: &str) -> Option<Vec<String>> {
+    let (keys, is_whole) = known_keys(main, "", element);
+    (is_whole && !keys.iter().any(|key| key == ALL)).then_some(keys)
+}
+
 /// How much of a parameter's tables is known.
 pub(crate) enum Known {
     /// All of it.

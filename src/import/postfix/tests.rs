@@ -43,7 +43,12 @@ fn the_soho_readme_moves_over() {
         .map(|a| (a.name.as_str(), a.relays[0].to_string(), a.username.clone().unwrap(), a.senders.join(" ")))
         .collect();
     let expected = [
-        ("isp", "[mail.isp.example]:25", "username", ""),
+        (
+            "isp",
+            "[mail.isp.example]:25",
+            "username",
+            "@hostname.localdomain @localhost.localdomain @localhost @localdomain",
+        ),
         ("example", "[mail.example.com]:587", "username1", "user1@example.com"),
         ("example2", "[mail.example.net]:25", "username2", "user2@example.net"),
     ];
@@ -299,7 +304,7 @@ fn what_cannot_be_carried_over_is_named_with_its_reason() {
         ),
         (
             "sender_dependent_relayhost_maps = inline:{ joe=[x.example], <>=[y.example] }",
-            "sender_dependent_relayhost_maps entry for joe",
+            "sender_dependent_relayhost_maps entry for <>",
         ),
         ("transport_maps = hash:/etc/postfix/transport", "transport_maps entry \"x.example smtp:[x.example]\""),
         ("smtp_sasl_security_options = noanonymous, nodictionary", "smtp_sasl_security_options = nodictionary"),

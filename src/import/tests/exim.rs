@@ -211,3 +211,39 @@ fn what_is_added_to_the_answers_of_exim_is_named() {
         assert_eq!(!draft.serves.is_empty(), serves, "{name}: {:?}", draft.serves);
     }
 }
+
+#[test]
+fn the_addresses_of_exims_users_are_for_senders_alone() {
+    let files = |kind: &str| {
+        let conf = format!(
+            "dc_eximconfig_configtype='{kind}'\ndc_other_hostnames='box.home.lan'\ndc_local_interfaces='127.0.0.1'\ndc_readhost='hub.example'\ndc_smarthost='hub.example'\n"
+        );
+        [
+            ("/c/update-exim4.conf.conf", conf),
+            ("/etc/mailname", "box.home.lan\n".to_owned()),
+            ("/etc/email-addresses", "bob: bob@isp.example\n".to_owned()),
+        ]
+    };
+    for (kind, has, has_not) in [
+        (
+            "satellite",
+            &[
+                "sender_canonical = [{ \"bob\" = \"bob@isp.example\" }]",
+                "generic_classes = [\"envelope_sender\", \"header_sender\", \"envelope_recipient\"]",
+            ][..],
+            "generic = [{ \"bob\"",
+        ),
+        (
+            "smarthost",
+            &[
+                "generic = [{ \"bob\" = \"bob@isp.example\"",
+                "generic_classes = [\"envelope_sender\", \"header_sender\"]",
+            ],
+            "sender_canonical",
+        ),
+    ] {
+        let files = files(kind);
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        case(Program::Exim, &files, has, &[has_not]);
+    }
+}

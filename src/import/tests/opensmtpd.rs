@@ -215,6 +215,11 @@ fn an_opensmtpd_that_receives_mail_is_known() {
             "receives mail for mail.example.org",
         ),
         (outside("match from any for local action \"local_mail\"\n"), "box.home.lan", ""),
+        (
+            outside("match from any for rcpt-to { \"info@example.org\" } action \"local_mail\"\n"),
+            "",
+            "receives mail for certain recipients",
+        ),
         (outside("match from any for any action \"outbound\"\n"), "", "sends mail of other machines"),
         (outside("match auth from any for any action \"outbound\"\n"), "", ""),
         (format!("{CONF}match from any for domain \"example.org\" action \"local_mail\"\n"), "", ""),

@@ -106,8 +106,8 @@ fn names_that_are_no_domains_are_left_out() {
 fn entries_that_are_there_twice_or_incomplete_make_no_broken_config() {
     let conf = "mailhub=a.example\nFromLineOverride=YES\n";
     for (text, has) in [
-        ("root:a@isp.example\nroot:b@isp.example\n", "generic = [{ \"root\" = \"b@isp.example\" }]"),
-        (":a@isp.example\nroot:\nbob:b@isp.example\n", "generic = [{ \"bob\" = \"b@isp.example\" }]"),
+        ("root:a@isp.example\nroot:b@isp.example\n", "sender_canonical = [{ \"root\" = \"b@isp.example\" }]"),
+        (":a@isp.example\nroot:\nbob:b@isp.example\n", "sender_canonical = [{ \"bob\" = \"b@isp.example\" }]"),
     ] {
         case(Program::Ssmtp, &[("/c/ssmtp.conf", conf), ("/c/revaliases", text)], &[has], &[]);
     }
@@ -225,5 +225,18 @@ fn every_setting_of_ssmtp_is_carried_over_or_named() {
         ("AuthUser=one\nAuthUser=two\nAuthPass=x", "username = \"one\"", "username = \"two\""),
     ] {
         ssmtp(&format!("mailhub=a.example\n{setting}\n"), &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn the_aliases_of_ssmtp_are_for_senders_alone() {
+    for conf in ["mailhub=a.example\nhostname=isp.example\n", "mailhub=a.example\nrewriteDomain=isp.example\n"] {
+        let files = [("/c/ssmtp.conf", conf), ("/c/revaliases", "ann:ann@x.example\n")];
+        case(
+            Program::Ssmtp,
+            &files,
+            &["sender_canonical = [{ \"ann\" = \"ann@x.example\" }]"],
+            &["generic = [{ \"ann\""],
+        );
     }
 }
