@@ -18,7 +18,8 @@ pub(super) struct Routes {
 
 /// Whose mail no rule has decided about yet.
 enum Left {
-    Everybody,
+    /// But for these, whom a rule has named.
+    Everybody(Vec<String>),
     /// These alone, which a rule for all others has left out.
     Only(Vec<String>),
 }
@@ -31,7 +32,7 @@ impl Left {
     /// Those of `senders` whose mail a rule for them gets now.
     fn of(&self, senders: &[String]) -> Vec<String> {
         match self {
-            Self::Everybody => senders.to_vec(),
+            Self::Everybody(_) => senders.to_vec(),
             Self::Only(left) => {
                 let (within, around) = (
                     left.iter().filter(|one| senders.iter().any(|of| covers(of, one))),
@@ -43,15 +44,19 @@ impl Left {
     }
 
     fn without(&mut self, senders: &[String]) {
-        if let Self::Only(left) = self {
-            left.retain(|one| !senders.iter().any(|of| covers(of, one)));
+        match self {
+            Self::Everybody(named) => named.extend_from_slice(senders),
+            Self::Only(left) => left.retain(|one| !senders.iter().any(|of| covers(of, one))),
         }
     }
 
     /// A rule has decided about everybody but these.
     fn keep(&mut self, but: &[String]) -> Vec<String> {
         let (kept, decided) = match std::mem::replace(self, Self::Only(Vec::new())) {
-            Self::Everybody => (but.to_vec(), Vec::new()),
+            Self::Everybody(named) => {
+                let is_left = |one: &&String| !named.iter().any(|of| covers(of, one));
+                (but.iter().filter(is_left).cloned().collect(), Vec::new())
+            }
             Self::Only(left) => left.into_iter().partition(|one| but.iter().any(|of| covers(of, one))),
         };
         *self = Self::Only(kept);
@@ -71,7 +76,7 @@ pub(super) fn routes(source: &Source<'_>, name: &str, draft: &mut Draft) -> Rout
     let mut deciding = Deciding {
         source,
         name,
-        left: Left::Everybody,
+        left: Left::Everybody(Vec::new()),
         for_everybody: Vec::new(),
         is_local_relayed: false,
         routes: Routes::default(),
@@ -100,7 +105,7 @@ impl<'s> Deciding<'s> {
         let what = described(rule);
         let is_relay = action.is_some_and(|action| action.method == "relay");
         let is_imported = is_relay && rule.conditions.is_empty();
-        if matches!(self.left, Left::Everybody) && !is_imported && is_for_other_senders(rule) {
+        if matches!(self.left, Left::Everybody(_)) && !is_imported && is_for_other_senders(rule) {
             draft.others.get_or_insert_with(|| format!("{what}, which is not imported"));
         }
         if rule.origin == Origin::Others {
@@ -251,7 +256,7 @@ impl<'s> Deciding<'s> {
             }
         }
         match &self.left {
-            Left::Everybody => {
+            Left::Everybody(_) => {
                 draft.others.get_or_insert_with(|| "no rule for this sender, so its mail was refused".to_owned());
             }
             Left::Only(senders) if !senders.is_empty() => {

@@ -55,6 +55,9 @@ impl Domains {
 pub(super) fn own_names(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {
     let Domains { mut names, others } = Domains::of(main, &main.or_default("mydestination", OWN));
     let rows = tables::rows(main, "transport_maps", &mut Draft::default());
+    if takes_own_mail(main) {
+        names.clear();
+    }
     names.extend(rows.into_iter().filter(|(key, value)| relays::is_local(value) && is_domain(key)).map(|(key, _)| key));
     let mut seen = HashSet::new();
     names.retain(|name| seen.insert(name.to_lowercase()));
@@ -68,6 +71,21 @@ pub(super) fn own_names(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {
     let mut seen = HashSet::new();
     names.retain(|name| is_domain(name) && seen.insert(name.to_lowercase()));
     names
+}
+
+/// Whether a row for all mail names a transport, which then has the mail for this machine as well; without one, in `:[relay]`, local
+/// mail stays local.
+fn takes_own_mail(main: &MainCf<'_>) -> bool {
+    let rows = tables::rows(main, "transport_maps", &mut Draft::default());
+    let names_one = |value: &str| value.split(':').next().is_some_and(|service| !service.trim().is_empty());
+    let is_for_all = |key: &str| key == "*" || key == tables::ALL;
+    rows.iter().any(|(key, value)| is_for_all(key) && names_one(value) && !relays::is_local(value))
+}
+
+/// Whether that leaves no domain on this machine.
+pub(super) fn keeps_nothing(main: &MainCf<'_>) -> bool {
+    let rows = tables::rows(main, "transport_maps", &mut Draft::default());
+    takes_own_mail(main) && !rows.iter().any(|(key, value)| relays::is_local(value) && is_domain(key))
 }
 
 /// Whether it receives mail from others, or keeps mail that no relay would take.

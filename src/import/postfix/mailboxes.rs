@@ -2,7 +2,7 @@
 //! place here, and what is only Postfix's default is not taken over: a machine that sends all its mail away has it too.
 
 use super::main_cf::{MainCf, elements};
-use super::tables;
+use super::{destinations, tables};
 use crate::import::draft::{Draft, OwnMail, is_this_machine};
 use crate::mail::address_class::AddressClass;
 
@@ -13,7 +13,7 @@ const WAYS: [&str; 5] =
 /// Sets `mailbox` and `local_users`, if main.cf says where mailboxes are. Without a domain of their own there are none.
 pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
     let names = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
-    let has_names = !names.is_empty();
+    let has_names = !names.is_empty() && !destinations::keeps_nothing(main);
     let transport = main.or_default("local_transport", "local:$myhostname");
     let leaves = ["error:", "smtp:", "relay:", "discard:", "retry:"].iter().any(|other| transport.starts_with(other));
     for name in WAYS.into_iter().filter(|_| has_names) {
@@ -36,8 +36,8 @@ pub(super) fn mailbox(main: &MainCf<'_>, draft: &mut Draft) {
         );
     }
     // Of localhost alone, only what a virtual alias names.
-    let has_users = has_names && main.is_set("virtual_alias_maps")
-        || names.iter().any(|name| !name.eq_ignore_ascii_case("localhost"));
+    let has_users = has_names
+        && (main.is_set("virtual_alias_maps") || names.iter().any(|name| !name.eq_ignore_ascii_case("localhost")));
     if draft.top.sets("mailbox") {
         draft.own_mail = OwnMail::Stays;
     } else if has_users && !leaves {

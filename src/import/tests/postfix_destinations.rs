@@ -146,3 +146,25 @@ fn the_relay_is_that_of_the_sender_before_generic() {
     let plain = main.split("smtp_generic_maps").next().unwrap_or_default();
     case(Program::Postfix, &[("/c/main.cf", plain)], &["senders = [\"joe@isp.example\"]"], &["senders = [\"@"]);
 }
+
+#[test]
+fn a_transport_for_all_mail_has_that_for_this_machine_as_well() {
+    let main = |row: &str| {
+        format!(
+            "myhostname = box.home.lan\nmydestination = $myhostname, localhost\ntransport_maps = inline:{{ {row} }}\n"
+        )
+    };
+    for (row, own, stays) in [
+        ("{ * = smtp:[a.example]:587 }", "own_domains = []", ""),
+        (
+            "{ box.home.lan = local: }, { * = smtp:[a.example]:587 }",
+            "own_domains = [\"box.home.lan\"]",
+            "# Changed: local mailboxes",
+        ),
+        ("{ * = :[a.example]:587 }", "own_domains = [\"box.home.lan\", \"localhost\"]", "# Changed: local mailboxes"),
+    ] {
+        let main = main(row);
+        let has_not = if stays.is_empty() { "# Changed: local mailboxes" } else { "own_domains = []" };
+        case(Program::Postfix, &[("/c/main.cf", &main)], &[own, stays], &[has_not]);
+    }
+}

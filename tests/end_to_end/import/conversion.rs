@@ -185,12 +185,22 @@ fn mail_of_senders_that_the_source_has_no_account_for_is_shown_as_different() {
     for (rules, was) in [
         (theirs.to_owned(), "no rule for this sender, so its mail was refused"),
         (
-            format!("{theirs}match from local !mail-from \"@x.example\" for any action out1\n"),
+            format!("{theirs}match from local mail-from regex \".*x\" for any action out1\n"),
             "match from local for any action out1, which is not imported",
         ),
         (
-            "match from local !mail-from \"@x.example\" for any action out1\nmatch for any action out2\n".to_owned(),
-            "match from local for any action out1, which is not imported",
+            format!(
+                "match from local !mail-from \"@x.example\" for any action out2\n{}",
+                theirs.replace("out2", "out1")
+            ),
+            "",
+        ),
+        (
+            format!(
+                "{}match from local !mail-from \"@x.example\" for any action out2\n",
+                theirs.replace("out2", "out1")
+            ),
+            "",
         ),
         (
             format!("{theirs}match for any reject\nmatch for any action out2\n"),

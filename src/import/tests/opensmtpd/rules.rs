@@ -137,6 +137,11 @@ fn a_rule_for_all_but_certain_senders_leaves_these_to_the_rules_behind_it() {
             &["default_account = \"kid\"", &format!("{isp}\"x@a.example\"]")],
             "# Not",
         ),
+        (
+            format!("match mail-from \"@a.example\" for any action outbound\nmatch !mail-from \"@a.example\" for any action kid\n{last}"),
+            &["default_account = \"kid\"", &format!("{isp}\"@a.example\"]")],
+            "# Changed: mail of",
+        ),
         // A rule for somebody whose mail has gone already.
         (
             "match !mail-from \"@a.example\" for any action kid\nmatch mail-from \"@b.example\" for any action outbound\n".to_owned(),
