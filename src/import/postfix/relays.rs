@@ -120,9 +120,23 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
 
 /// A user without a domain is one of $myorigin, and comes behind the whole address.
 fn with_users(main: &MainCf<'_>, rows: Vec<(String, String)>) -> Vec<(String, String)> {
+    users_at_origin(main, rows, &|key| key != ALL && key != "<>" && !key.contains('@'))
+}
+
+/// Logins are asked for by sender before the relay; a name that a host may have stays what it is.
+fn with_users_of_logins(main: &MainCf<'_>, rows: Vec<(String, String)>) -> Vec<(String, String)> {
+    let hosts = elements(&main.get("relayhost").unwrap_or_default());
+    let is_host = |key: &str| key == "localhost" || hosts.iter().any(|host| host.eq_ignore_ascii_case(key));
+    users_at_origin(main, rows, &|key| !key.is_empty() && !key.contains(['@', '.', ':', '[', '<']) && !is_host(key))
+}
+
+fn users_at_origin(
+    main: &MainCf<'_>,
+    rows: Vec<(String, String)>,
+    is_user: &dyn Fn(&str) -> bool,
+) -> Vec<(String, String)> {
     let origin =
         super::origin(main).and_then(Result::ok).unwrap_or_else(|| main.or_default("myhostname", "$myhostname"));
-    let is_user = |key: &str| key != ALL && key != "<>" && !key.contains('@');
     let (users, mut all): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| is_user(key));
     for (user, value) in users {
         let whole = format!("{user}@{}", origin.to_lowercase());
@@ -229,7 +243,10 @@ fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Logins {
     let by_sender = main.is_yes("smtp_sender_dependent_authentication");
     let fallback = FALLBACK.iter().map(|name| main.list(name)).find(|relays| !relays.is_empty()).unwrap_or_default();
     let name = "smtp_sasl_password_maps";
-    let passwords = tables::rows(main, name, draft);
+    let mut passwords = tables::rows(main, name, draft);
+    if by_sender {
+        passwords = with_users_of_logins(main, passwords);
+    }
     if !main.is_yes("smtp_sasl_auth_enable") {
         if !passwords.is_empty() {
             draft.left_out(name, "smtp_sasl_auth_enable is not yes, so Postfix does not use it");

@@ -136,6 +136,17 @@ fn a_user_without_a_domain_has_the_relay_that_postfix_finds_for_it() {
 }
 
 #[test]
+fn a_user_without_a_domain_has_the_login_that_postfix_finds_for_it() {
+    let usual = "myhostname = box.home.lan\nrelayhost = relay\nsmtp_sasl_auth_enable = yes\nsmtp_tls_security_level = encrypt\n\
+        smtp_sasl_password_maps = inline:{ { bob = bobby:pb }, { relay = host:ph } }\n";
+    let by_sender = format!("{usual}smtp_sender_dependent_authentication = yes\n");
+    let bob =
+        "username = \"bobby\"    # smtp_sasl_password_maps, smtp_sasl_auth_enable\nsenders = [\"bob@box.home.lan\"]";
+    case(Program::Postfix, &[("/c/main.cf", &by_sender)], &[bob, "username = \"host\""], &["relay@", "no relay has"]);
+    case(Program::Postfix, &[("/c/main.cf", usual)], &["username = \"host\""], &["bobby"]);
+}
+
+#[test]
 fn the_relay_is_that_of_the_sender_before_generic() {
     let main = "myhostname = box.home.lan\nmydestination = $myhostname\nrelayhost = [a.example]\n\
         sender_dependent_relayhost_maps = inline:{ joe@isp.example=[b.example] }\n\
