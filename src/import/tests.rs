@@ -43,6 +43,16 @@ pub(crate) fn drafted(program: Program, source: &str, files: &[(&str, &str)]) ->
 }
 
 fn drafted_with(trust_networks: Option<&str>, program: Program, source: &str, files: &[(&str, &str)]) -> Draft {
+    drafted_of("box.home.lan", trust_networks, program, source, files)
+}
+
+fn drafted_of(
+    hostname: &str,
+    trust_networks: Option<&str>,
+    program: Program,
+    source: &str,
+    files: &[(&str, &str)],
+) -> Draft {
     let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
     let read_file = |path: &Path| {
         files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
@@ -51,7 +61,7 @@ fn drafted_with(trust_networks: Option<&str>, program: Program, source: &str, fi
     let context = ImportContext {
         source: Path::new(source),
         source_is: if is_file { SourceIs::File } else { SourceIs::Folder },
-        hostname: "box.home.lan",
+        hostname,
         home: Some(Path::new("/home/me")),
         tables: Tables::Copied,
         trust_networks,
@@ -62,20 +72,7 @@ fn drafted_with(trust_networks: Option<&str>, program: Program, source: &str, fi
 
 /// The same on a machine of another name, which the configuration need not load with.
 pub(crate) fn drafted_on(hostname: &str, program: Program, files: &[(&str, &str)]) -> Draft {
-    let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
-    let read = |path: &Path| {
-        files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-    };
-    let context = ImportContext {
-        source: Path::new("/c"),
-        source_is: SourceIs::Folder,
-        hostname,
-        home: None,
-        tables: Tables::Copied,
-        trust_networks: None,
-        read: &read,
-    };
-    translate(program, &context).unwrap()
+    drafted_of(hostname, None, program, "/c", files)
 }
 
 /// A configuration in the folder `/c`, and what its translation says and does not say.

@@ -114,14 +114,9 @@ pub(super) fn keeps_default(context: &ImportContext<'_>, commands: &Commands, dr
         Some(From::Domain { domain, .. }) => domain.to_lowercase(),
         None => context.hostname.to_lowercase(),
     };
-    let Some(default) =
-        draft.accounts.iter().position(|account| draft.top.has("default_account", &quoted(&account.name)))
-    else {
-        return;
-    };
     let is_met = |of: &DraftAccount| of.keys.contains("senders", &domain) || of.keys.contains("senders", "*");
-    let is_another = |(at, of): (usize, &DraftAccount)| at != default && is_met(of);
-    if !draft.accounts.iter().enumerate().any(is_another) {
+    let is_another = |of: &DraftAccount| !draft.top.has("default_account", &quoted(&of.name)) && is_met(of);
+    if !draft.accounts.iter().any(is_another) {
         return;
     }
     draft.default_account_keeps(&names_of(context.hostname), "mail that names no other sender");
